@@ -1,0 +1,1 @@
+"""Asterisk's Manager Interface: bytes in, core events out. The only room that knows AMI's words."""
