@@ -277,10 +277,14 @@ class MemberChanged(NamedTuple):
 
 
 class SwitchBooted(NamedTuple):
-    """The switch says since when it runs; `boot` names this run of it."""
+    """The switch says since when it runs.
+
+    `boot` names this run of it (its start in its own words), empty where only `booted_at` is known, and the reverse.
+    """
 
     at: Instant
     boot: str
+    booted_at: Instant | None
 
 
 class SwitchStopping(NamedTuple):
@@ -321,12 +325,11 @@ class SnapshotCaller(NamedTuple):
 
 
 class SnapshotTaken(NamedTuple):
-    """All that the switch says is going on, asked after (re)connecting. `boot` empty: not known."""
+    """All that the switch says is going on, asked after (re)connecting. `legs` or `callers` None: not asked."""
 
     at: Instant
-    boot: str
-    legs: tuple[SnapshotLeg, ...]
-    callers: tuple[SnapshotCaller, ...]
+    legs: tuple[SnapshotLeg, ...] | None
+    callers: tuple[SnapshotCaller, ...] | None
     members: tuple[MemberChanged, ...]
     devices: tuple[DeviceChanged, ...]
 

@@ -1,0 +1,89 @@
+"""Assemble the PBX's lists into one snapshot event. Knows the lists' items; knows nothing of calls."""
+
+import re
+
+from slmon.core.events import DeviceChanged, LegState, MemberChanged, SnapshotCaller, SnapshotLeg, SnapshotTaken
+from slmon.core.instant import SECOND, Instant
+
+LISTS: dict[str, tuple[str, ...]] = {
+    name: ("Timestamp", "ActionID", *headers)
+    for name, headers in {
+        "CoreShowChannel": ("Channel", "ChannelState", "CallerIDNum", "Context", "Exten", "Uniqueid", "Linkedid",
+                            "Application", "Duration", "BridgeId"),
+        "CoreShowChannelsComplete": ("EventList",),
+        "QueueMember": ("Queue", "Location", "StateInterface", "Status", "Paused"),
+        "QueueEntry": ("Queue", "Uniqueid", "Wait"),
+        "QueueStatusComplete": ("EventList",),
+        "DeviceStateListComplete": ("EventList",),
+    }.items()
+}
+"""The items of the lists, and the headers read of them."""
+
+_DURATION = re.compile(r"(\d{1,6}):(\d\d):(\d\d)")
+
+
+class SnapshotAssembly:
+    """One connection's lists.
+
+    The channel list makes the snapshot; queues and devices listed before it are part of it, those listed later come
+    as a snapshot without legs.
+    """
+
+    def __init__(self) -> None:
+        self._legs: dict[str, list[SnapshotLeg]] = {}
+        self._callers: dict[str, list[SnapshotCaller]] = {}
+        self._members: dict[str, list[MemberChanged]] = {}
+        self._devices: dict[str, list[DeviceChanged]] = {}
+        self._queues_listed: tuple[tuple[SnapshotCaller, ...], tuple[MemberChanged, ...]] | None = None
+        self._devices_listed: tuple[DeviceChanged, ...] = ()
+        self._channels_seen = False
+
+    def item(self, name: str, values: tuple[str, ...], at: Instant) -> SnapshotTaken | None:
+        """Take one list item; the snapshot when it completes one."""
+        action, rest = values[1], values[2:]
+        match name:
+            case "CoreShowChannel":
+                self._legs.setdefault(action, []).append(_leg(rest, at))
+            case "QueueEntry":
+                queue, leg, wait = rest
+                joined_at = at - int(wait) * SECOND if wait.isascii() and wait.isdigit() else at
+                self._callers.setdefault(action, []).append(SnapshotCaller(leg, queue, joined_at))
+            case "QueueMember":
+                queue, interface, device, status, paused = rest
+                number = int(status) if status.isascii() and status.isdigit() else 0
+                self._members.setdefault(action, []).append(
+                    MemberChanged(at, queue, interface, device or interface, paused == "1", True, number))
+            case "DeviceStateChange":
+                self._devices.setdefault(action, []).append(DeviceChanged(at, *rest))
+            case "CoreShowChannelsComplete":
+                return self._channels_complete(tuple(self._legs.pop(action, ())), at)
+            case "QueueStatusComplete":
+                return self._queues_complete(
+                    tuple(self._callers.pop(action, ())), tuple(self._members.pop(action, ())), at)
+            case "DeviceStateListComplete":
+                self._devices_listed = tuple(self._devices.pop(action, ()))
+                if self._channels_seen:
+                    return SnapshotTaken(at, None, None, (), self._devices_listed)
+        return None
+
+    def _channels_complete(self, legs: tuple[SnapshotLeg, ...], at: Instant) -> SnapshotTaken:
+        self._channels_seen = True
+        callers, members = self._queues_listed or (None, ())
+        return SnapshotTaken(at, legs, callers, members, self._devices_listed)
+
+    def _queues_complete(
+        self, callers: tuple[SnapshotCaller, ...], members: tuple[MemberChanged, ...], at: Instant
+    ) -> SnapshotTaken | None:
+        if self._channels_seen:
+            return SnapshotTaken(at, None, callers, members, ())
+        self._queues_listed = callers, members
+        return None
+
+
+def _leg(rest: tuple[str, ...], at: Instant) -> SnapshotLeg:
+    channel, state, caller, context, exten, leg, linked, application, duration, bridge = rest
+    known = state.isascii() and state.isdigit() and int(state) in LegState.__members__.values()
+    match = _DURATION.fullmatch(duration)
+    age = int(match[1]) * 3600 + int(match[2]) * 60 + int(match[3]) if match else 0
+    return SnapshotLeg(leg, linked, channel, LegState(int(state)) if known else LegState.OTHER, context, exten, caller,
+                       bridge, application, at - age * SECOND)
