@@ -1,32 +1,14 @@
 """Facts become numbers: today, the last half hour and now. Tallies merge; nothing is judged here."""
 
 from collections import Counter
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass
 
 from slmon.core.facts import DeskState
 from slmon.core.goals import Goal
+from slmon.core.hours import Opening as Opening
+from slmon.core.hours import Phase as Phase
 from slmon.core.instant import Instant
-
-
-class Phase(StrEnum):
-    """Whether the phones are open."""
-
-    OPEN = "open"
-    OPENING_SOON = "opening_soon"     # opens within the hour
-    CLOSED = "closed"
-    HOLIDAY = "holiday"
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """The state of the phone hours at one moment."""
-
-    phase: Phase
-    holiday: str | None               # its name, on a holiday
-    opens_at: Instant | None          # the next opening; None while open, or when none is known
-    closes_at: Instant | None         # when it closes; None while closed, or always open
-    hours_today: tuple[tuple[Instant, Instant], ...]
+from slmon.core.tally import Tally as Tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,34 +48,8 @@ class HalfHour:
     """One half hour of today, by ring-in."""
 
     starts_at: Instant
-    tally: "Tally"
+    tally: Tally
     gap_seconds: float
-
-
-@dataclass(slots=True)
-class Tally:
-    """Counts of calls that merge by adding; `longest` by max. Of calls in opening hours unless said otherwise."""
-
-    calls: int = 0                    # member calls that arrived in opening hours, exclusions apart
-    offered: int = 0                  # met + missed
-    met: int = 0
-    missed: int = 0
-    undecided: int = 0
-    answered: int = 0
-    answered_within: int = 0
-    abandoned: int = 0
-    abandoned_within: int = 0
-    short_abandoned: int = 0          # taken out by short_abandon_seconds
-    transferred: int = 0              # distinct answered calls handed over
-    menu_over_target: int = 0         # gave up in the menu after more than the target
-    gave_up_passed_on: int = 0        # hung up after being passed on, before anybody took the call
-    answered_outside_hours: int = 0
-    calls_outside_hours: int = 0
-    excluded: int = 0
-    longest_answer_seconds: float = 0.0
-    outcomes: Counter[str] = field(default_factory=Counter)        # by outcome, of sealed calls
-    transfers: Counter[str] = field(default_factory=Counter)       # hand-overs by kind
-    answer_seconds: Counter[float] = field(default_factory=Counter)  # bucket's upper bound -> calls (inf: beyond all)
 
 
 @dataclass(frozen=True, slots=True)
