@@ -1,0 +1,452 @@
+"""The shape of slmon.toml: every key, its type, its default. Knows no other key's value (that is checks.py)."""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from functools import cache
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretBytes,
+    SecretStr,
+    model_validator,
+)
+
+from slmon.config.problems import Problem, unknown
+from slmon.config.spans import Spans, spans, weekdays
+from slmon.core import site as core
+from slmon.core.goals import Goal
+from slmon.core.hours import Hours as PhoneHours
+from slmon.core.hours import Schedule, is_country
+from slmon.core.instant import Instant
+
+
+class Section(BaseModel):
+    """A table of slmon.toml: no key that slmon does not know, and no change once read."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+# ---- words, numbers and patterns ---------------------------------------------------------------------------------
+
+def _name(text: str) -> str:
+    if not text.strip() or text != text.strip() or not text.isprintable():
+        raise ValueError("must be one line of text, without space at its ends")
+    return text
+
+
+def _slug(text: str) -> str:
+    # It stands in URLs, call ids, metrics' labels and the names of environment variables.
+    if not re.fullmatch(r"\w[\w.-]*", text):
+        raise ValueError("must be one word of letters, digits, - _ or .")
+    return text
+
+
+def _number(text: str) -> str:
+    if re.fullmatch(r"\+?[0-9X*#]+\.?|[a-z]|\.", text):
+        return text
+    hint = "; X is a capital letter" if "x" in text else "; write it without spaces" if " " in text else ""
+    raise ValueError(f"must be a number of digits, where X is any one digit and a dot at the end is the rest{hint}")
+
+
+def _endpoint(text: str) -> str:
+    if not text or not text.isprintable() or re.search(r"\s", text):
+        raise ValueError("must be an endpoint such as PJSIP/101, or a pattern such as PJSIP/10X")
+    return text
+
+
+def _context(text: str) -> str:
+    if not text or not text.isprintable() or re.search(r"[\s,]", text):
+        raise ValueError("must be the name of one dialplan context")
+    return text
+
+
+def _one_day(value: object) -> object:
+    if isinstance(value, datetime) or not isinstance(value, str | date):
+        raise ValueError("must be a day such as 2027-01-01")
+    return value
+
+
+def _timezone(text: str) -> str:
+    if text not in _timezones():
+        raise ValueError(unknown(text, _timezones(), "is no known time zone, such as Europe/Copenhagen"))
+    return text
+
+
+@cache
+def _timezones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+def _country(text: str) -> str:
+    if not is_country(text):
+        hint = f"did you mean {text.upper()}?" if is_country(text.upper()) else "write two letters such as DK"
+        raise ValueError(f"is no country whose holidays are known; {hint}")
+    return text
+
+
+def _day_key(text: str) -> str:
+    weekdays(text)
+    return text
+
+
+def _share(value: float) -> float:
+    if value > 1:
+        cure = "must be at most 1, for it is a share"
+        raise ValueError(f"{cure}; {value:g} % is {value / 100:g}" if value <= 100 else cure)
+    return value
+
+
+def _port(value: int) -> int:
+    if not 1 <= value <= 65535:
+        raise ValueError("must be a port, from 1 to 65535")
+    return value
+
+
+def _key_id(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,16}", text):
+        raise ValueError("must be 1 to 16 letters, digits, - or _")
+    return text
+
+
+def _some_path(value: object) -> object:
+    if not isinstance(value, str) or not value.strip() or "\0" in value:
+        raise ValueError("must be a file's path in quotes")
+    return value
+
+
+Name = Annotated[str, AfterValidator(_name)]
+Slug = Annotated[str, AfterValidator(_slug)]
+Number = Annotated[str, AfterValidator(_number)]
+Endpoint = Annotated[str, AfterValidator(_endpoint)]
+Context = Annotated[str, AfterValidator(_context)]
+Day = Annotated[date, BeforeValidator(_one_day)]
+DayKey = Annotated[str, AfterValidator(_day_key)]
+DaySpans = Annotated[Spans, BeforeValidator(spans)]
+File = Annotated[Path, BeforeValidator(_some_path)]
+Seconds = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Share = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0), AfterValidator(_share)]
+Whole = Annotated[int, Field(strict=True)]
+Switch = Annotated[bool, Field(strict=True)]
+
+
+# ---- the sections ------------------------------------------------------------------------------------------------
+
+class Site(Section):
+    """[site]"""
+
+    name: Name = Field(description="the house's name, as pages show it")
+    timezone: Annotated[str, AfterValidator(_timezone)] = "Europe/Copenhagen"
+    language: Literal["da", "en"] = "da"
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone in which days and hours are counted."""
+        return ZoneInfo(self.timezone)
+
+
+class Hours(Section):
+    """[hours]: when the phones are open. `days` holds the keys that are days or ranges of days."""
+
+    days: dict[DayKey, DaySpans] = {}
+    holidays: Annotated[str, AfterValidator(_country)] | None = None
+    closed: tuple[Day, ...] = ()
+    open: dict[Day, DaySpans] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather_days(cls, table: object) -> object:
+        if not isinstance(table, dict):
+            return table
+        known = set(cls.model_fields) - {"days"}
+        gathered: dict[str, object] = {key: value for key, value in table.items() if key in known}
+        gathered["days"] = {key: value for key, value in table.items() if key not in known}
+        return gathered
+
+    @property
+    def week(self) -> tuple[Spans, ...]:
+        """The hours of Monday to Sunday; a day not named is closed."""
+        hours: list[Spans] = [()] * 7
+        for key, day_spans in self.days.items():
+            for day in weekdays(key):
+                hours[day] = day_spans
+        return tuple(hours)
+
+
+class HoursFrom(Hours):
+    """[[hours_from]]: hours that hold from a later day on. What it does not name stays as it was."""
+
+    date: Day = Field(description="the first day on which these hours hold")
+
+
+class Goals(Section):
+    """[goals]: what the house has promised."""
+
+    answer_seconds: Annotated[Seconds, Field(gt=0)] = 20
+    answer_share: Annotated[Share, Field(gt=0)] = 0.80
+    transfer_good: Share = 0.10
+    transfer_ceiling: Share = 0.15
+    minimum_calls: Annotated[Whole, Field(ge=0)] = 10
+    short_abandon_seconds: Annotated[Seconds, Field(ge=0)] = 0
+
+    @property
+    def goal(self) -> Goal:
+        """As the core knows it."""
+        return Goal(answer_seconds=self.answer_seconds, answer_share=self.answer_share,
+                    transfer_good=self.transfer_good, transfer_ceiling=self.transfer_ceiling,
+                    minimum_calls=self.minimum_calls, short_abandon_seconds=self.short_abandon_seconds)
+
+
+class GoalsFrom(Goals):
+    """[[goals_from]]: goals that hold from a later day on. What it does not name stays as it was."""
+
+    date: Day = Field(description="the first day on which these goals hold")
+
+
+class Inbound(Section):
+    """Where member calls come in."""
+
+    contexts: tuple[Context, ...] = ()
+    trunks: tuple[Endpoint, ...] = ()
+
+
+class Meanings(Section):
+    """What being in a dialplan context says about a call."""
+
+    voicemail: tuple[Context, ...] = ()
+    callback: tuple[Context, ...] = ()
+    closed: tuple[Context, ...] = ()
+    survey: tuple[Context, ...] = ()
+
+
+def _default_port(given: Mapping[str, object]) -> int:
+    return 5039 if given.get("tls") is True else 5038
+
+
+class Pbx(Section):
+    """[[pbx]]: one telephone exchange, and what slmon may know of it."""
+
+    name: Slug = Field(description="a word of your own for this PBX, such as pbx1")
+    host: Name = Field(description="the PBX's host name or address")
+    tls: Switch = False
+    port: Annotated[Whole, AfterValidator(_port)] = Field(default_factory=_default_port)
+    ca_file: File | None = None
+    server_name: Name | None = None
+    username: Name = "slmon"
+    secret_file: File | None = None
+    secret: SecretStr | None = None
+    inbound: Inbound = Field(description='where member calls come in, such as { contexts = ["from-trunk"] }')
+    contexts: Meanings = Meanings()
+    machines: tuple[Endpoint, ...] = ()
+
+
+class LineTable(Section):
+    """[[line]]: a number that members dial."""
+
+    number: Number = Field(description="the number as the PBX sees it, such as 70200100 or 702021XX")
+    name: Name = Field(description="the line's name, as boards show it")
+    kind: Literal["main", "direct", "closed", "test", "survey"] = "main"
+
+
+class GroupTable(Section):
+    """[[group]]: desks that belong together."""
+
+    name: Name = Field(description="the group's name, as boards show it")
+    desks: tuple[Endpoint, ...] = Field(description='its phones, such as ["PJSIP/10X"]', min_length=1)
+
+
+class ViewTable(Section):
+    """[[view]]: what one wallboard shows."""
+
+    name: Slug = Field(description="a word for the board's address, such as odense")
+    title: Name | None = None
+    queues: tuple[Name, ...] = ()
+    lines: tuple[Name, ...] = ()
+    groups: tuple[Name, ...] = ()
+
+
+class Store(Section):
+    """[store]"""
+
+    path: File = Path("slmon.db")
+
+
+class Listen(Section):
+    """An address to listen on."""
+
+    host: str
+    port: int
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def listen_of(value: object) -> Listen | None:
+    """The address in `127.0.0.1:8080`, `[::1]:8080` or `:8080` (every address); None when it is none."""
+    found = re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]*):([0-9]{1,5})", value) if isinstance(value, str) else None
+    if not found or int(found[2]) > 65535:
+        return None
+    return Listen(host=found[1].strip("[]") or "0.0.0.0", port=int(found[2]))
+
+
+def _listen(value: object) -> Listen:
+    listen = value if isinstance(value, Listen) else listen_of(value)
+    if listen is None:
+        raise ValueError("must be an address and a port such as 127.0.0.1:8080 or [::1]:8080")
+    return listen
+
+
+class Web(Section):
+    """[web]"""
+
+    listen: Annotated[Listen, BeforeValidator(_listen)] = Listen(host="127.0.0.1", port=8080)
+
+
+class Access(Section):
+    """[access]: who may see the pages. Names and the hashes of their passwords or keys."""
+
+    users: dict[Name, SecretStr] = {}
+    kiosk: dict[Name, SecretStr] = {}
+
+
+class Privacy(Section):
+    """[privacy]"""
+
+    key_file: File | None = None
+    key_id: Annotated[str, AfterValidator(_key_id)] = "k1"
+    person_figures: Switch = False
+    minimum_group: Annotated[Whole, Field(ge=1)] = 5
+    keep_calls_days: Annotated[Whole, Field(ge=1)] = 400
+
+
+class Config(Section):
+    """All of slmon.toml, read and found good. Paths are absolute; secrets show themselves as ********."""
+
+    site: Site = Field(description="a table with the house's name")
+    hours: Hours | None = None                     # None: always open
+    hours_from: tuple[HoursFrom, ...] = ()
+    goals: Goals = Goals()
+    goals_from: tuple[GoalsFrom, ...] = ()
+    pbx: tuple[Pbx, ...] = Field(description="at least one [[pbx]] with name, host and inbound", min_length=1)
+    line: tuple[LineTable, ...] = ()
+    group: tuple[GroupTable, ...] = ()
+    view: tuple[ViewTable, ...] = ()
+    store: Store = Store()
+    web: Web = Web()
+    access: Access | None = None
+    privacy: Privacy = Privacy()
+
+    _warnings: tuple[Problem, ...] = PrivateAttr(default=())
+    _caller_key: SecretBytes | None = PrivateAttr(default=None)
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        """What works and had better be otherwise, such as a secret that everybody may read."""
+        return self._warnings
+
+    @property
+    def caller_key(self) -> SecretBytes | None:
+        """The bytes of [privacy] key_file; None without one, or when reading it was not asked for."""
+        return self._caller_key
+
+    @property
+    def lines(self) -> tuple[core.Line, ...]:
+        """The numbers that members dial; none: every dialled number is a line."""
+        return tuple(core.Line(each.number, each.name, core.LineKind(each.kind)) for each in self.line)
+
+    @property
+    def groups(self) -> tuple[core.Group, ...]:
+        """The desks that belong together."""
+        return tuple(core.Group(each.name, each.desks) for each in self.group)
+
+    @property
+    def views(self) -> tuple[core.View, ...]:
+        """What boards show; without any [[view]], one of everything."""
+        if not self.view:
+            return (core.View("all", self.site.name),)
+        return tuple(core.View(each.name, each.title or each.name, each.queues, each.lines, each.groups)
+                     for each in self.view)
+
+    def pbx_named(self, name: str | None) -> Pbx:
+        """The PBX of that name, or the first one without a name; KeyError when there is none such."""
+        for pbx in self.pbx:
+            if name in (None, pbx.name):
+                return pbx
+        raise KeyError(name)
+
+    def doors(self, pbx: Pbx | str) -> core.Doors:
+        """Where this PBX lets member calls in, and what its contexts, endpoints and numbers are."""
+        of = self.pbx_named(pbx) if isinstance(pbx, str) else pbx
+        meanings = {context: core.Meaning(meaning)
+                    for meaning in Meanings.model_fields for context in getattr(of.contexts, meaning)}
+        return core.Doors(contexts=frozenset(of.inbound.contexts), trunks=of.inbound.trunks, meanings=meanings,
+                          machines=of.machines, lines=self.lines)
+
+    def goal_on(self, day: date) -> Goal:
+        """What is promised on that day."""
+        goals = self.goals
+        for later in _by_date(self.goals_from):
+            if later.date <= day:
+                goals = goals.model_copy(update=_given(later))
+        return goals.goal
+
+    def goal_at(self, hours: PhoneHours) -> Callable[[Instant], Goal]:
+        """What is promised at an instant: the goal of the site's day."""
+        of_day = cache(self.goal_on)
+        return lambda at: of_day(hours.day_of(at))
+
+    @property
+    def schedules(self) -> tuple[Schedule, ...]:
+        """The hours as the core knows them, each from its day on."""
+        hours = self.hours
+        schedules = [_schedule(hours, date.min)]
+        for later in _by_date(self.hours_from):
+            hours = (hours or _ALWAYS).model_copy(update=_given(later))
+            schedules.append(_schedule(hours, later.date))
+        return tuple(schedules)
+
+    def phone_hours(self) -> PhoneHours:
+        """The site's opening hours."""
+        return PhoneHours(self.schedules, self.site.timezone, self.site.language)
+
+
+_ALWAYS = Hours.model_validate({"mon-sun": "00:00-24:00"})
+
+
+def _schedule(hours: Hours | None, since: date) -> Schedule:
+    if hours is None:
+        return Schedule(since=since)
+    return Schedule(week=hours.week, since=since, holidays=hours.holidays, closed=frozenset(hours.closed),
+                    open=dict(hours.open))
+
+
+Dated = TypeVar("Dated", HoursFrom, GoalsFrom)
+
+
+def _by_date(tables: tuple[Dated, ...]) -> list[Dated]:
+    return sorted(tables, key=lambda each: each.date)
+
+
+def _given(later: HoursFrom | GoalsFrom) -> dict[str, object]:
+    """What a dated table names itself; days not named at all stay as they were, and so does the rest."""
+    keys = later.model_fields_set - {"date"}
+    return {key: getattr(later, key) for key in keys if key != "days" or getattr(later, key)}
