@@ -11,9 +11,7 @@ from pydantic import SecretBytes, SecretStr
 
 from slmon.config.checks import Document, tables
 from slmon.config.problems import Loc, Problem, file_trouble, problem
-
-SHORTEST_KEY = 16
-"""Bytes that the key for callers must have at least."""
+from slmon.privacy import SHORTEST_KEY
 
 
 @dataclass(slots=True)
