@@ -1,0 +1,131 @@
+"""One member call while it lives: what is known so far, and its record at any moment."""
+
+from dataclasses import dataclass
+
+from slmon.core.events import LegId
+from slmon.core.facts import (
+    CallId,
+    CallRecord,
+    EndedBy,
+    Outcome,
+    Place,
+    Quality,
+    Step,
+    Transfer,
+    TransferKind,
+    Verdict,
+)
+from slmon.core.instant import Instant
+from slmon.core.site import Line, Meaning
+from slmon.core.wiring import Leg
+
+MAX_STEPS = 200      # a call that is transferred all day long still has a bounded journey
+
+
+@dataclass(slots=True)
+class HandOver:
+    """A transfer while it is happening."""
+
+    kind: TransferKind
+    at: Instant
+    to: str | None
+    by: Leg | None                     # the desk that handed over
+    counts: bool = True
+    told: bool = False                 # whether the fact is out
+    answered_at: Instant | None = None
+    taken_by: Leg | None = None
+    ended_at: Instant | None = None
+
+
+@dataclass(slots=True)
+class Parking:
+    """The member stands parked, or is on the way back from it."""
+
+    at: Instant
+    by: str                            # endpoint of the desk that parked
+    space: str
+
+
+class Call:
+    """A member call. The switchboard changes it, nobody else."""
+
+    __slots__ = (
+        "answered_at", "answered_between", "arrived_at", "ask_tried_at", "asked_at", "boot", "caller", "company",
+        "connecting", "desks", "dialled", "ended_at", "ended_by", "excluded", "hand_overs", "holder", "id", "in_hours",
+        "known_waiting_at", "last_company_at", "leg", "line", "links", "meaning", "outcome", "parking", "pbx", "place",
+        "quality", "queued_in", "queues", "steps", "talking_at", "verdict",
+    )
+
+    def __init__(self, call: CallId, pbx: str, leg: Leg, line: Line | None, in_hours: bool) -> None:
+        self.id = call
+        self.pbx = pbx
+        self.leg = leg
+        self.line = line
+        self.dialled = leg.exten
+        self.caller = ""
+        self.in_hours = in_hours
+        self.excluded: str | None = None
+        self.arrived_at = leg.started_at
+        self.asked_at: Instant | None = None
+        self.ask_tried_at: Instant | None = None       # ran the queue application, which may refuse
+        self.answered_at: Instant | None = None
+        self.answered_between: tuple[Instant | None, Instant | None] | None = None
+        self.talking_at: Instant | None = None
+        self.ended_at: Instant | None = None
+        self.ended_by: EndedBy | None = None
+        self.outcome: Outcome | None = None
+        self.queues: list[str] = []
+        self.queued_in: str | None = None              # the queue it waits in now
+        self.desks: list[str] = []
+        self.hand_overs: list[HandOver] = []
+        self.parking: Parking | None = None
+        self.company: dict[LegId, Leg] = {}            # the desks that hear the member now
+        self.holder: Leg | None = None                 # the desk that has the call
+        self.last_company_at: Instant | None = None    # when the last desk went away
+        self.connecting: Leg | None = None             # the desk that has picked up and is not put through yet
+        self.known_waiting_at: Instant | None = None   # the last moment it was surely not answered
+        self.meaning: Meaning | None = None            # the last telling context the member came through
+        self.verdict: Verdict | None = None
+        self.place = Place.MENU
+        self.quality = Quality.LIVE
+        self.boot: str | None = None
+        self.links: set[LegId] = {leg.id, leg.linked}  # every id that the switch has tied it to
+        self.steps: list[Step] = []
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether member and caseworker have been put together."""
+        return self.answered_at is not None or self.answered_between is not None
+
+    def step(self, at: Instant, step: str, detail: str = "") -> None:
+        """Note a stop of the journey."""
+        if len(self.steps) < MAX_STEPS:
+            self.steps.append(Step(at, step, detail))
+
+    def record(self) -> CallRecord:
+        """All that is known now."""
+        return CallRecord(
+            call=self.id,
+            pbx=self.pbx,
+            arrived_at=self.arrived_at,
+            line=self.line.name if self.line else None,
+            dialled=self.dialled,
+            caller=self.caller or None,
+            queues=tuple(self.queues),
+            asked_at=self.asked_at,
+            answered_at=self.answered_at,
+            answered_between=self.answered_between,
+            talking_at=self.talking_at,
+            ended_at=self.ended_at,
+            outcome=self.outcome or (Outcome.ANSWERED if self.is_answered else None),
+            ended_by=self.ended_by,
+            in_hours=self.in_hours,
+            excluded=self.excluded,
+            transfers=tuple(
+                Transfer(each.kind, each.at, each.to, each.answered_at, each.ended_at, each.counts)
+                for each in self.hand_overs),
+            desks=tuple(self.desks),
+            quality=self.quality,
+            boot=self.boot,
+            steps=tuple(self.steps),
+        )

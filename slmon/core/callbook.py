@@ -1,0 +1,226 @@
+"""The open calls and their clock: ties between legs and calls, deadlines, and the facts said so far.
+
+The ground that the switchboard's rules stand on; it has the rules of judging and ending, and none of what legs do.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from enum import IntEnum
+from heapq import heappop, heappush
+
+from slmon.core.call import Call
+from slmon.core.desks import Desks
+from slmon.core.events import LegId
+from slmon.core.facts import (
+    CallAnswered,
+    CallEnded,
+    CallId,
+    CallJudged,
+    CallMoved,
+    CallRecord,
+    CallUnaccounted,
+    EndedBy,
+    Fact,
+    OddityNoticed,
+    Outcome,
+    Place,
+)
+from slmon.core.goals import Goal, judge
+from slmon.core.instant import SECOND, Instant
+from slmon.core.site import Doors, LineKind, Meaning
+from slmon.core.wiring import Leg, Wiring
+
+SETTLE = SECOND // 4            # events of different legs run a few ms out of order: nothing is judged sooner
+SEAL_AFTER = 5 * SECOND         # a transfer can be told of after the hang-up
+FORGET_AFTER = 10 * SECOND      # a leg that ended
+SAME_ID_AGAIN = 3600 * SECOND   # ids start over after a restart of the PBX: an hour apart it is another call
+CONFIRM = SECOND                # the park extension shows only after the transfer to it
+DESK_ENDED = 2 * SECOND         # the dialplan hangs up at once after the desk did
+
+
+class Due(IntEnum):
+    """What a deadline is for."""
+
+    JUDGE = 0
+    HAND_OVER = 1
+    CONFERENCE = 2
+    APART = 3
+    SEAL = 4
+
+
+Deadline = tuple[Instant, int, Due, Call, object]
+
+
+class CallBook:
+    """Calls, legs and deadlines of one PBX."""
+
+    def __init__(
+        self,
+        pbx: str,
+        doors: Doors,
+        goal_at: Callable[[Instant], Goal],
+        is_open: Callable[[Instant], bool],
+    ) -> None:
+        self.pbx = pbx
+        self.doors = doors
+        self.wiring = Wiring()
+        self.desks = Desks(pbx)
+        self.calls: dict[CallId, Call] = {}
+        self.now: Instant = 0
+        self._goal_at = goal_at
+        self._is_open = is_open
+        self._by_leg: dict[LegId, Call] = {}
+        self._by_link: dict[LegId, Call] = {}
+        self._deadlines: list[Deadline] = []
+        self._serial = 0
+        self._ended_legs: deque[tuple[Instant, Leg]] = deque()
+        self._said: list[Fact] = []
+        self._boot: str | None = None
+        self._at_the_door: dict[LegId, str] = {}      # announced as Down in a door: its caller
+
+    def record(self, call: CallId) -> CallRecord | None:
+        """What is known of an open or unsealed call; None for any other."""
+        found = self.calls.get(call)
+        return None if found is None else found.record()
+
+    def next_deadline(self) -> Instant | None:
+        """When `advance` has something to do, if no event comes before."""
+        return self._deadlines[0][0] if self._deadlines else None
+
+    # -- time
+
+    def _due(self, at: Instant, due: Due, call: Call, what: object = None) -> None:
+        self._serial += 1
+        heappush(self._deadlines, (at, self._serial, due, call, what))
+
+    def _run_deadlines(self, now: Instant) -> None:
+        while self._deadlines and self._deadlines[0][0] <= now:
+            at, _, due, call, what = heappop(self._deadlines)
+            self._fire(at, due, call, what)
+
+    def _fire(self, at: Instant, due: Due, call: Call, what: object) -> None:
+        if due is Due.JUDGE:
+            self._judge(call, at - SETTLE)
+        elif due is Due.SEAL:
+            self._seal(call)
+        elif due is Due.APART and not call.company and call.place is Place.TALKING:
+            self._move(call, Place.PASSED_ON, at)
+
+    def _forget_legs(self, now: Instant) -> None:
+        ended = self._ended_legs
+        while ended and ended[0][0] <= now - FORGET_AFTER:
+            _, leg = ended.popleft()
+            if leg.ended_at is not None and (leg.call is None or leg.call.leg is not leg):
+                self.wiring.forget(leg)
+
+    # -- ties
+
+    def _tie(self, call: Call, link: LegId) -> None:
+        """The switch names the member's call by this id as well."""
+        if link and link not in call.links:
+            call.links.add(link)
+            self._by_link.setdefault(link, call)
+
+    def _call_behind(self, leg: Leg | None, linked: LegId) -> Call | None:
+        """The call on whose behalf a leg acts: its own, else the one that its linked id belongs to."""
+        if leg is not None and leg.call is not None:
+            return leg.call
+        if leg is not None and leg.linked == leg.id:
+            return None
+        return self._by_link.get(linked)
+
+    def _is_member(self, leg: Leg) -> bool:
+        return leg.id in self._by_leg
+
+    def _is_human(self, leg: Leg) -> bool:
+        return leg.kind.name == "PHONE" and leg.id not in self._by_leg and not self.doors.is_machine(leg.endpoint)
+
+    # -- facts about calls
+
+    def _say(self, fact: Fact) -> None:
+        self._said.append(fact)
+
+    def _odd(self, kind: str, at: Instant) -> None:
+        self._said.append(OddityNoticed(self.pbx, at, kind))
+
+    def _move(self, call: Call, place: Place, at: Instant) -> None:
+        if call.place is not place and call.place is not Place.GONE:
+            call.place = place
+            self._said.append(CallMoved(call.id, at, place))
+
+    def _judge(self, call: Call, now: Instant) -> None:
+        """Say the verdict, once, if there is one by now."""
+        if call.verdict is not None:
+            return
+        found = judge(call.record(), self._goal_at(call.arrived_at), now, connecting=call.connecting is not None)
+        if found is not None:
+            call.verdict, at = found
+            self._said.append(CallJudged(call.id, at, call.verdict))
+
+    def _answered(self, call: Call, at: Instant) -> None:
+        """Member and caseworker are together: say it, and judge."""
+        call.talking_at = at
+        call.connecting = None
+        record = call.record()
+        self._said.append(CallAnswered(call.id, at, call.answered_at, record.answer_bounds or (None, None)))
+        self._move(call, Place.TALKING, at)
+        self._judge(call, at)
+
+    def _end(self, call: Call, at: Instant) -> None:
+        """The member's leg is gone."""
+        if call.ended_at is not None:
+            return
+        call.ended_at = at
+        call.ended_by = self._who_ended(call, at)
+        for hand_over in call.hand_overs:
+            if hand_over.ended_at is None:
+                hand_over.ended_at = at
+        call.step(at, "ended", call.ended_by.value)
+        self._move(call, Place.GONE, at)
+        self._due(at + SECOND, Due.JUDGE, call)
+        self._due(at + SEAL_AFTER, Due.SEAL, call)
+
+    def _who_ended(self, call: Call, at: Instant) -> EndedBy:
+        member, holder = call.leg.hung_up_at, call.holder
+        left = holder.hung_up_at if holder is not None and call.is_answered else None
+        if left is not None and at - left <= DESK_ENDED and (member is None or left < member):
+            return EndedBy.DESK
+        return EndedBy.PBX if member is None else EndedBy.MEMBER
+
+    def _seal(self, call: Call) -> None:
+        """Nothing can change the call any more: say its outcome and let it go."""
+        if call.id not in self.calls or self.calls[call.id] is not call or call.ended_at is None:
+            return
+        if call.asked_at is None and call.ask_tried_at is not None:
+            call.asked_at = call.ask_tried_at        # the queue refused it: it asked all the same
+        call.outcome = call.outcome or self._outcome(call)
+        self._judge(call, call.ended_at)
+        if call.outcome is Outcome.LOST:
+            self._said.append(CallUnaccounted(call.id, call.ended_at, "lost"))
+        self._said.append(CallEnded(call.id, call.ended_at, call.outcome, call.record()))
+        self._drop(call)
+
+    def _drop(self, call: Call) -> None:
+        del self.calls[call.id]
+        self._by_leg.pop(call.leg.id, None)
+        for link in call.links:
+            if self._by_link.get(link) is call:
+                del self._by_link[link]
+        call.company.clear()
+        self._ended_legs.append((self.now, call.leg))
+        call.leg.ended_at = call.leg.ended_at or call.ended_at
+        call.leg.call = None
+
+    def _outcome(self, call: Call) -> Outcome:
+        if call.is_answered:
+            return Outcome.ANSWERED
+        if call.meaning is Meaning.VOICEMAIL:
+            return Outcome.VOICEMAIL
+        if call.meaning is Meaning.CALLBACK:
+            return Outcome.CALLBACK
+        if call.asked_at is None:
+            closed = call.meaning is Meaning.CLOSED or (call.line is not None and call.line.kind is LineKind.CLOSED)
+            return Outcome.CLOSED if closed else Outcome.LEFT_MENU
+        if call.meaning is Meaning.CLOSED or call.ended_by is not EndedBy.MEMBER:
+            return Outcome.TURNED_AWAY
+        return Outcome.ABANDONED

@@ -1,0 +1,179 @@
+"""Rules of passing a call on: transfers, parking, conferences. Only what a caseworker does after the answer counts."""
+
+from slmon.core.call import Call, HandOver, Parking
+from slmon.core.callbook import CONFIRM, CallBook, Due
+from slmon.core.events import AttendedTransferred, BlindTransferred, LegId, ParkChange, Parked
+from slmon.core.facts import CallTransferred, Place, TransferKind
+from slmon.core.instant import SECOND, Instant
+from slmon.core.site import LineKind
+from slmon.core.wiring import Leg
+
+TOGETHER = 2 * SECOND      # a transfer, the parking it meant, and the going of the desk are told this near each other
+
+
+class HandOvers(CallBook):
+    """Who has the call now, and how it came there."""
+
+    # -- what the switch says
+
+    def _blind_transferred(self, event: BlindTransferred) -> None:
+        call = self._handed_over(event.transferee, event.transferee_linked)
+        by = self.wiring.legs.get(event.transferer)
+        if not event.succeeded or call is None or not self._may_hand_over(call, by):
+            return
+        self._hand_over(call, HandOver(TransferKind.BLIND, event.at, event.exten, by, self._counts(event.exten)))
+
+    def _attended_transferred(self, event: AttendedTransferred) -> None:
+        if not event.succeeded or event.destination == "Threeway":
+            return                                       # a conference is handed over when its maker leaves
+        legs = self.wiring.legs
+        first, second = legs.get(event.first), legs.get(event.second)
+        call = (self._handed_over(event.transferee, event.transferee_linked)
+                or self._handed_over(event.target, event.target_linked))
+        if call is None and not event.transferee and first is not None and first.id in (first.met or _NOBODY).company:
+            call = first.met
+        by, aside = (second, first) if second is not None and call is not None and second.id in call.company else (
+            first, second)
+        if call is None or not self._may_hand_over(call, by):
+            return
+        if (aside is not None and aside.parked) or self._is_parked(event.target):
+            self._park(call, event.at, by, "")
+            return
+        target = legs.get(event.target)
+        to = (aside.exten if aside is not None and aside is not by else "") or (target.exten if target else "")
+        self._hand_over(call, HandOver(TransferKind.ATTENDED, event.at, to or event.target_channel or None, by,
+                                       self._counts(to)))
+
+    def _parked(self, event: Parked) -> None:
+        leg = self.wiring.legs.get(event.leg)
+        call = self._handed_over(event.leg, event.linked)
+        if event.change is not ParkChange.PARKED:
+            if leg is not None:
+                leg.parked = False
+            return
+        if leg is not None:
+            leg.parked = True
+        if call is not None and call.is_answered:
+            self._park(call, event.at, call.holder, event.space)
+
+    # -- whose call, and by whom
+
+    def _handed_over(self, leg_id: LegId, linked: LegId) -> Call | None:
+        """The call whose member stands at a leg, directly or through pipes. A desk's own leg is nobody's member."""
+        leg = self.wiring.legs.get(leg_id)
+        if leg is None:
+            return self._by_link.get(linked) if linked else None
+        call = self._by_leg.get(leg.id)
+        if call is not None:
+            return call
+        return leg.met if leg.is_pipe and leg.met is not None and leg.met.id in self.calls else None
+
+    def _may_hand_over(self, call: Call, by: Leg | None) -> bool:
+        return call.is_answered and (by is None or not self._is_member(by))
+
+    def _is_parked(self, leg_id: LegId) -> bool:
+        leg = self.wiring.legs.get(leg_id)
+        return leg is not None and leg.parked
+
+    def _counts(self, to: str) -> bool:
+        """Whether a hand-over to this number counts: not to a survey line."""
+        return not any(line.kind is LineKind.SURVEY and line.has(to) for line in self.doors.lines)
+
+    # -- what follows
+
+    def _hand_over(self, call: Call, hand_over: HandOver) -> None:
+        if any(each.at == hand_over.at and each.kind is hand_over.kind for each in call.hand_overs):
+            return                                       # told twice
+        parking = call.parking
+        if parking is not None and abs(hand_over.at - parking.at) <= TOGETHER:
+            return                                       # the transfer was the way to park it
+        call.hand_overs.append(hand_over)
+        self._due(hand_over.at + CONFIRM, Due.HAND_OVER, call, hand_over)
+
+    def _confirm(self, call: Call, hand_over: HandOver) -> None:
+        """Nothing took the hand-over back: say it."""
+        if hand_over.told or hand_over not in call.hand_overs:
+            return
+        hand_over.told = True
+        call.step(hand_over.at, f"transfer {hand_over.kind.value}", hand_over.to or "")
+        if hand_over.counts:
+            first = not any(each.told and each.counts for each in call.hand_overs if each is not hand_over)
+            self._say(CallTransferred(call.id, hand_over.at, hand_over.kind, first))
+
+    def _park(self, call: Call, at: Instant, by: Leg | None, space: str) -> None:
+        call.hand_overs = [each for each in call.hand_overs if each.told or abs(each.at - at) > TOGETHER]
+        call.parking = Parking(at, by.endpoint if by is not None else "", space)
+        call.step(at, "parked", space)
+
+    def _passed_to_survey(self, call: Call) -> None:
+        for hand_over in call.hand_overs:
+            if not hand_over.told:
+                hand_over.counts = False
+
+    def _joined(self, call: Call, joined: list[Leg], at: Instant) -> None:
+        """Desks came to hear a member who had been answered before."""
+        for leg in joined:
+            if leg.is_gone:
+                continue
+            parking, call.parking = call.parking, None
+            if parking is not None:
+                if leg.endpoint != parking.by:           # hold, park and back is no hand-over
+                    taken = HandOver(TransferKind.PARK, at, leg.exten or leg.endpoint, call.holder, answered_at=at,
+                                     taken_by=leg)
+                    taken.to = leg.endpoint
+                    call.hand_overs.append(taken)
+                    self._confirm(call, taken)
+            else:
+                self._taken(call, leg, at)
+            if not call.desks or call.desks[-1] != leg.endpoint:
+                call.desks.append(leg.endpoint)
+                call.step(at, "talk", leg.endpoint)
+            if call.holder is None or call.holder.id not in call.company:
+                call.holder = leg
+            self._move(call, Place.TALKING, at)
+
+    def _taken(self, call: Call, leg: Leg, at: Instant) -> None:
+        open_ones = [each for each in call.hand_overs if each.taken_by is None and each.by is not leg]
+        if not open_ones:
+            return
+        hand_over = open_ones[-1]
+        picked_up_at = at if leg.picked_up_at is None else leg.picked_up_at
+        hand_over.taken_by = leg
+        hand_over.answered_at = max(hand_over.at, min(picked_up_at, at))
+
+    def _gone_from(self, call: Call, left: list[Leg], at: Instant) -> None:
+        """Desks hear the member no more."""
+        for hand_over in call.hand_overs:
+            if hand_over.taken_by in left and hand_over.ended_at is None:
+                hand_over.ended_at = at
+        if not call.company:
+            call.last_company_at = at
+            self._due(at + CONFIRM, Due.APART, call)
+        elif call.holder in left:
+            self._due(at + TOGETHER, Due.CONFERENCE, call, (call.holder, at))
+            call.holder = next(iter(call.company.values()))
+
+    def _left_conference(self, call: Call, maker: Leg, at: Instant) -> None:
+        """The desk that had the call went, others stayed with the member, and no transfer says why."""
+        explained = any(abs(each.at - at) <= TOGETHER for each in call.hand_overs)
+        if explained or call.ended_at is not None or not call.company:
+            return
+        stayed = next(iter(call.company.values()))
+        hand_over = HandOver(TransferKind.CONFERENCE, at, stayed.endpoint, maker, answered_at=at, taken_by=stayed)
+        call.hand_overs.append(hand_over)
+        self._confirm(call, hand_over)
+
+    def _fire(self, at: Instant, due: Due, call: Call, what: object) -> None:
+        if due is Due.HAND_OVER and isinstance(what, HandOver):
+            self._confirm(call, what)
+        elif due is Due.CONFERENCE and isinstance(what, tuple):
+            self._left_conference(call, *what)
+        else:
+            super()._fire(at, due, call, what)
+
+
+class _Nobody:
+    company: dict[LegId, Leg] = {}  # noqa: RUF012
+
+
+_NOBODY = _Nobody()

@@ -1,0 +1,198 @@
+"""Rules of not knowing: gaps, restarts of the switch, snapshots, calls carried over a restart of ours."""
+
+from collections.abc import Iterable
+
+from slmon.core.call import Call, HandOver
+from slmon.core.callbook import SEAL_AFTER, CallBook, Due
+from slmon.core.events import (
+    LegState,
+    SnapshotCaller,
+    SnapshotLeg,
+    SnapshotTaken,
+    StreamLost,
+    SwitchBooted,
+    SwitchStopping,
+)
+from slmon.core.facts import CallAsked, CallQueued, CallRecord, EndedBy, GapMarked, Outcome, Place, Quality
+from slmon.core.goals import judge
+from slmon.core.instant import SECOND, Instant
+from slmon.core.wiring import Leg, Wiring
+
+
+class Resync(CallBook):
+    """What is left of the calls when the stream of events was not whole."""
+
+    _gap_since: Instant | None = None
+    _gap_reason = ""
+    _resumed = False
+
+    def resume(self, records: Iterable[CallRecord], since: Instant) -> None:
+        """Open calls of an earlier life of this process, seen last at `since`; the first snapshot tells of them."""
+        for record in records:
+            self._resume(record)
+        self._gap_since, self._gap_reason = since, "slmon was not running"
+
+    def _resume(self, record: CallRecord) -> None:
+        leg = Leg(record.call.removeprefix(f"{self.pbx}/"), "", "", record.arrived_at, LegState.OTHER)
+        leg.exten = record.dialled
+        call = Call(record.call, self.pbx, leg, self.doors.line_of(record.dialled), record.in_hours)
+        call.caller = record.caller or ""
+        call.excluded, call.boot, call.quality = record.excluded, record.boot, Quality.RESUMED
+        call.asked_at, call.answered_at, call.answered_between = (
+            record.asked_at, record.answered_at, record.answered_between)
+        call.talking_at, call.steps = record.talking_at, list(record.steps)
+        call.queues, call.desks = list(record.queues), list(record.desks)
+        call.hand_overs = [HandOver(each.kind, each.at, each.to, None, each.counts, True, each.answered_at, None,
+                                    each.ended_at) for each in record.transfers]
+        call.place = Place.TALKING if call.is_answered else Place.MENU if call.asked_at is None else Place.WAITING
+        self._boot = self._boot or record.boot
+        found = judge(record, self._goal_at(record.arrived_at), record.arrived_at)
+        call.verdict = found[0] if found else None
+        self.calls[call.id] = call
+        self._by_leg[leg.id] = self._by_link[leg.id] = call
+        self.wiring.add(leg)
+        leg.call = leg.met = call
+        if call.asked_at is not None and call.verdict is None:
+            target = self._goal_at(call.arrived_at).target
+            self._due(max(call.arrived_at + target + 1, call.asked_at), Due.JUDGE, call)
+
+    # -- the switch goes down and comes back
+
+    def _stream_lost(self, event: StreamLost) -> None:
+        if self._gap_since is None:
+            self._gap_since, self._gap_reason = event.since, event.reason
+            self._say(GapMarked(self.pbx, event.since, None, event.reason))
+
+    def _close_gap(self, at: Instant) -> None:
+        if self._gap_since is not None:
+            self._say(GapMarked(self.pbx, self._gap_since, at, self._gap_reason))
+            self._gap_since = None
+
+    def _switch_booted(self, event: SwitchBooted) -> None:
+        another = bool(event.boot) and self._boot is not None and event.boot != self._boot
+        gap = self._gap_since
+        if event.booted_at is not None and gap is not None and event.booted_at > gap - SECOND:
+            another = True                               # it was started after we last heard of it
+        if another:
+            self._switch_died(self.now if gap is None else gap)
+        self._boot = event.boot or self._boot
+
+    def _switch_died(self, at: Instant) -> None:
+        """Every leg of the earlier run is gone, and nobody said so."""
+        for call in tuple(self.calls.values()):
+            if call.ended_at is None:
+                self._lose(call, at)
+        self.wiring = Wiring()
+
+    def _switch_stopping(self, event: SwitchStopping) -> None:
+        for call in self.calls.values():
+            hung_up_now = call.ended_at is not None and event.at - call.ended_at <= SEAL_AFTER
+            if hung_up_now and call.ended_by is not EndedBy.MEMBER:
+                call.ended_by = EndedBy.PBX
+                if not call.is_answered:
+                    call.outcome = Outcome.LOST
+
+    def _lose(self, call: Call, at: Instant) -> None:
+        """The call was alive at `at`, and nothing is known after it."""
+        call.leg.hung_up_at = None
+        self._end(call, max(at, call.arrived_at))
+        call.ended_by = EndedBy.PBX if call.is_answered else None
+        if not call.is_answered:
+            call.outcome = Outcome.LOST
+
+    def _lose_leg(self, leg: Leg, at: Instant) -> None:
+        """Its id was given to another leg: the earlier one is long gone."""
+        call = self._by_leg.get(leg.id)
+        if call is not None:
+            if call.ended_at is None:
+                self._lose(call, call.known_waiting_at or call.talking_at or call.arrived_at)
+            self._seal(call)
+        self.wiring.forget(leg)
+
+    # -- the switch lists what is going on
+
+    def _snapshot_taken(self, event: SnapshotTaken) -> None:
+        self._said += self.desks.listed(event.members, event.devices, event.at)
+        if event.legs is not None:
+            self._channels_listed(event.legs, event.at)
+        if event.callers is not None:
+            self._queues_listed(event.callers)
+
+    def _channels_listed(self, legs: tuple[SnapshotLeg, ...], at: Instant) -> None:
+        seen_last = self._gap_since
+        self._close_gap(at)
+        if seen_last is None and self.wiring.legs:
+            return                                       # nothing was missed; events tell the rest
+        listed = {each.leg for each in legs}
+        for leg in [each for each in self.wiring.legs.values() if each.id not in listed and each.ended_at is None]:
+            call = self._by_leg.get(leg.id)
+            if call is not None:
+                self._lose(call, at if seen_last is None else seen_last)
+            self.wiring.forget(leg)
+        for each in legs:
+            self._list_leg(each, at, seen_last)
+        for each in legs:
+            leg = self.wiring.legs[each.leg]
+            if each.bridge:
+                self._together_since(leg, each.bridge, at, seen_last)
+
+    def _list_leg(self, listed: SnapshotLeg, at: Instant, seen_last: Instant | None) -> None:
+        leg = self.wiring.legs.get(listed.leg)
+        if leg is None:
+            leg = Leg(listed.leg, listed.channel, listed.linked, listed.started_at, listed.state)
+            leg.context, leg.exten = listed.context, listed.exten
+            self.wiring.add(leg)
+            if listed.linked != listed.leg:
+                leg.call = self._by_link.get(listed.linked)
+            came_in = listed.linked == listed.leg and listed.state in {LegState.RING, LegState.UP}
+            if came_in and self._is_door(leg, listed.context):
+                self._arrive(leg, listed.caller)
+                call = self._by_leg.get(leg.id)
+                if call is not None:
+                    call.quality = Quality.RESUMED
+        elif not leg.channel:                            # ours from before the restart
+            again = Leg(leg.id, listed.channel, listed.linked, leg.started_at, listed.state)
+            again.call = again.met = leg.call
+            again.exten = leg.exten
+            self.wiring.add(again)
+            if leg.call is not None and leg.call.leg is leg:
+                leg.call.leg = again
+                self._tie(leg.call, listed.linked)
+
+    def _together_since(self, leg: Leg, bridge: str, at: Instant, seen_last: Instant | None) -> None:
+        unanswered = [call for call in self.calls.values() if not call.is_answered]
+        self.wiring.enter(leg, bridge)
+        self._regroup(leg, at)
+        for call in unanswered:
+            if call.answered_at is not None and seen_last is not None:
+                # The phone was picked up while nobody listened: after it was last seen waiting.
+                call.answered_between = max(seen_last, call.arrived_at), at
+                call.answered_at = None
+                call.quality = Quality.RESUMED
+
+    def _queues_listed(self, callers: tuple[SnapshotCaller, ...]) -> None:
+        for caller in callers:
+            call = self._by_leg.get(caller.leg)
+            if call is None or call.is_answered or call.ended_at is not None:
+                continue
+            call.queued_in = caller.queue
+            if caller.queue not in call.queues:
+                call.queues.append(caller.queue)
+                self._say(CallQueued(call.id, caller.joined_at, caller.queue))
+            if call.asked_at is None:
+                call.asked_at = max(caller.joined_at, call.arrived_at)
+                self._say(CallAsked(call.id, call.asked_at))
+                self._move(call, Place.WAITING, call.asked_at)
+                target = self._goal_at(call.arrived_at).target
+                self._due(max(call.arrived_at + target + 1, call.asked_at), Due.JUDGE, call)
+
+    # -- rules that stand in the switchboard
+
+    def _is_door(self, leg: Leg, context: str) -> bool:
+        raise NotImplementedError
+
+    def _arrive(self, leg: Leg, caller: str) -> None:
+        raise NotImplementedError
+
+    def _regroup(self, leg: Leg, at: Instant) -> None:
+        raise NotImplementedError

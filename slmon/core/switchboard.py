@@ -1,0 +1,435 @@
+"""Events and time → facts: what the legs of one PBX say about member calls. Pure; raises on no event order.
+
+The question behind every rule is who hears the member: legs in one bridge, pipes between bridges. A call is answered
+when a phone with a person at it hears the member; dialling only tells when that phone was picked up.
+"""
+
+from collections.abc import Callable
+
+from slmon.core import events as ev
+from slmon.core.call import Call
+from slmon.core.callbook import SAME_ID_AGAIN, SETTLE, CallBook, Due
+from slmon.core.events import Event, LegState
+from slmon.core.facts import CallArrived, CallAsked, CallId, CallQueued, Fact, Place
+from slmon.core.goals import Goal
+from slmon.core.handovers import HandOvers
+from slmon.core.instant import Instant
+from slmon.core.resync import Resync
+from slmon.core.site import Doors, LineKind, Meaning
+from slmon.core.wiring import Leg
+
+_VOICEMAIL_APPLICATIONS = frozenset({"VoiceMail", "Voicemail", "MiniVM", "MinivmRecord"})
+_NO_STEP = frozenset({"AppDial", "AppDial2", "AppQueue"})     # the switch's own notes on dialled legs
+
+
+class Switchboard(HandOvers, Resync, CallBook):
+    """One PBX's calls.
+
+    `goal_at` and `is_open` say what holds at an instant. The same events give the same facts, however often
+    `advance` is called between them.
+    """
+
+    def __init__(
+        self,
+        pbx: str,
+        doors: Doors,
+        goal_at: Callable[[Instant], Goal],
+        is_open: Callable[[Instant], bool],
+    ) -> None:
+        super().__init__(pbx, doors, goal_at, is_open)
+        self._rules: dict[type[Event], Callable[..., None]] = {
+            ev.LegStarted: self._leg_started,
+            ev.LegStateChanged: self._leg_state_changed,
+            ev.HangupRequested: self._hangup_requested,
+            ev.LegEnded: self._leg_ended,
+            ev.DialStarted: self._dial_started,
+            ev.DialEnded: self._dial_ended,
+            ev.BridgeEntered: self._bridge_entered,
+            ev.BridgeLeft: self._bridge_left,
+            ev.LocalPaired: self._local_paired,
+            ev.LocalOptimised: self._nothing,
+            ev.QueueJoined: self._queue_joined,
+            ev.QueueLeft: self._queue_left,
+            ev.AgentConnected: self._nothing,
+            ev.DialplanRan: self._dialplan_ran,
+            ev.PickedUp: self._picked_up,
+            ev.BlindTransferred: self._blind_transferred,
+            ev.AttendedTransferred: self._attended_transferred,
+            ev.Parked: self._parked,
+            ev.HoldChanged: self._hold_changed,
+            ev.LegRenamed: self._leg_renamed,
+            ev.DeviceChanged: self._device_changed,
+            ev.MemberChanged: self._member_changed,
+            ev.SwitchBooted: self._switch_booted,
+            ev.SwitchStopping: self._switch_stopping,
+            ev.StreamLost: self._stream_lost,
+            ev.SnapshotTaken: self._snapshot_taken,
+        }
+
+    def apply(self, event: Event) -> list[Fact]:
+        """The facts that follow from one event, after those that fell due before it."""
+        at = event.at
+        said: list[Fact] = []
+        self._said = said
+        if at > self.now:
+            self.now = at
+            if self._deadlines and self._deadlines[0][0] <= at:
+                self._run_deadlines(at)
+            if self._ended_legs:
+                self._forget_legs(at)
+        self._rules[type(event)](event)
+        return said
+
+    def advance(self, now: Instant) -> list[Fact]:
+        """The facts that fell due by `now`, though no event said so."""
+        said: list[Fact] = []
+        self._said = said
+        if now > self.now:
+            self.now = now
+            self._run_deadlines(now)
+            self._forget_legs(now)
+        return said
+
+    def finish(self) -> list[Fact]:
+        """No more events will come: seal what has ended. Calls still open stay open; their end is unknown."""
+        said: list[Fact] = []
+        self._said = said
+        self._run_deadlines(self.now)
+        waiting, self._deadlines = sorted(self._deadlines, key=lambda each: each[:2]), []
+        for at, _, due, call, what in waiting:
+            if call.ended_at is not None or due is Due.HAND_OVER:
+                self._fire(at, due, call, what)
+        return said
+
+    # -- legs come and go
+
+    def _nothing(self, event: Event) -> None:
+        """Heard, and of no consequence today."""
+
+    def _leg_started(self, event: ev.LegStarted) -> None:
+        known = self.wiring.legs.get(event.leg)
+        if known is not None:
+            if event.at - known.started_at < SAME_ID_AGAIN:
+                return                                   # told twice
+            self._lose_leg(known, event.at)
+        leg = Leg(event.leg, event.channel, event.linked, event.at, event.state)
+        leg.context, leg.exten = event.context, event.exten
+        self.wiring.add(leg)
+        if event.linked != event.leg:
+            leg.call = self._by_link.get(event.linked)
+        if event.state is LegState.RING and self._is_door(leg, event.context):
+            self._arrive(leg, event.caller)
+        elif event.state is LegState.DOWN and self._is_door(leg, event.context):
+            self._at_the_door[leg.id] = event.caller
+
+    def _is_door(self, leg: Leg, context: str) -> bool:
+        """Whether a leg that rings in here is a member. A pipe never is: the switch made it."""
+        return not leg.is_pipe and (context in self.doors.contexts or self.doors.is_trunk(leg.endpoint))
+
+    def _arrive(self, leg: Leg, caller: str) -> None:
+        line = self.doors.line_of(leg.exten)
+        in_hours = self._is_open(leg.started_at)
+        call = Call(CallId(f"{self.pbx}/{leg.id}"), self.pbx, leg, line, in_hours)
+        if call.id in self.calls:
+            return
+        call.caller = caller
+        call.boot = self._boot
+        if line is not None and line.kind in {LineKind.TEST, LineKind.SURVEY}:
+            call.excluded = line.kind.value
+        self.calls[call.id] = call
+        self._by_leg[leg.id] = call
+        self._by_link[leg.id] = call
+        if leg.linked != leg.id:
+            self._by_link.setdefault(leg.linked, call)
+        leg.call = leg.met = call
+        call.step(leg.started_at, "arrived", line.name if line else "")
+        self._say(CallArrived(call.id, leg.started_at, line.name if line else None, in_hours, call.excluded))
+
+    def _leg_state_changed(self, event: ev.LegStateChanged) -> None:
+        leg = self.wiring.legs.get(event.leg)
+        if leg is None:
+            return
+        if event.state is LegState.RING and leg.id in self._at_the_door and not leg.rung:
+            leg.context, leg.exten = leg.context, leg.exten or event.exten
+            self._arrive(leg, self._at_the_door.pop(leg.id))
+        leg.state = event.state
+        if event.state is LegState.UP and leg.up_at is None:
+            leg.up_at = event.at
+        if event.state is LegState.RINGING and leg.rung_at is None:
+            leg.rung_at = event.at
+        if leg.linked != event.linked and event.linked:
+            self._relink(leg, event.linked)
+        call = self._by_leg.get(leg.id)
+        if call is not None:
+            self._came_through(call, event.context)
+
+    def _relink(self, leg: Leg, linked: str) -> None:
+        """The switch names the leg by another id from now on, silently: the older of two calls wins."""
+        leg.linked = linked
+        call = self._by_leg.get(leg.id)
+        if call is not None:
+            self._tie(call, linked)
+
+    def _hangup_requested(self, event: ev.HangupRequested) -> None:
+        leg = self.wiring.legs.get(event.leg)
+        if leg is None or leg.hung_up_at is not None:
+            return
+        leg.hung_up_at = event.at
+        if leg.call is not None and leg.call.connecting is leg:
+            self._not_connected(leg.call, event.at)
+
+    def _leg_ended(self, event: ev.LegEnded) -> None:
+        leg = self.wiring.legs.get(event.leg)
+        if leg is None or leg.ended_at is not None:
+            return
+        leg.ended_at = event.at
+        self._at_the_door.pop(leg.id, None)
+        self._ended_legs.append((event.at, leg))
+        member = self._by_leg.get(leg.id)
+        if member is not None:
+            self._came_through(member, event.context)
+            self._end(member, event.at)
+        call = leg.call
+        if call is not None and call.connecting is leg:
+            self._not_connected(call, event.at)
+        if leg.bridge is not None:                       # the switch said nothing of its leaving
+            self._left(leg, event.at)
+
+    def _leg_renamed(self, event: ev.LegRenamed) -> None:
+        leg = self.wiring.legs.get(event.leg)
+        if leg is not None:
+            leg.channel = event.channel
+
+    def _local_paired(self, event: ev.LocalPaired) -> None:
+        one, two = self.wiring.legs.get(event.one), self.wiring.legs.get(event.two)
+        if one is None or two is None:
+            self._odd("unannounced_leg", event.at)
+            return
+        self.wiring.pair(one, two)
+        call = one.call or two.call
+        if call is not None:
+            one.call = two.call = call
+
+    # -- ringing
+
+    def _dial_started(self, event: ev.DialStarted) -> None:
+        dest = self.wiring.legs.get(event.dest)
+        if dest is None:
+            self._odd("unannounced_leg", event.at)
+            return
+        dest.rung = True
+        self._at_the_door.pop(dest.id, None)
+        dialler = self.wiring.legs.get(event.leg)
+        call = self._call_behind(dialler, event.linked or event.dest_linked)
+        if call is None or (dialler is not None and self._is_human(dialler)):
+            return
+        dest.call = call
+        if dest.pair is not None:
+            dest.pair.call = call
+        if dest.is_pipe or call.ended_at is not None or self.doors.is_machine(dest.endpoint):
+            return
+        call.step(event.at, "ring", dest.endpoint)
+        if not call.is_answered:
+            self._asked(call, event.at)
+
+    def _dial_ended(self, event: ev.DialEnded) -> None:
+        dest = self.wiring.legs.get(event.dest)
+        if dest is None:
+            self._odd("unannounced_leg", event.at)
+            return
+        if event.status != "ANSWER" or dest.picked_up_at is not None:
+            return
+        dest.picked_up_at = event.at
+        dialler = self.wiring.legs.get(event.leg)
+        if dialler is not None and dialler.call is not None and not self._is_human(dialler):
+            dest.call = dialler.call                     # somebody else picked it up
+        call = dest.call
+        if call is None or call.is_answered or call.ended_at is not None or not self._is_human(dest) or dest.is_gone:
+            return
+        self._asked(call, event.at)
+        call.connecting = call.connecting or dest
+        self._move(call, Place.CONNECTING, event.at)
+
+    def _picked_up(self, event: ev.PickedUp) -> None:
+        leg, target = self.wiring.legs.get(event.leg), self.wiring.legs.get(event.target)
+        if leg is None:
+            return
+        call = self._call_behind(target, event.target_linked)
+        if call is not None:
+            leg.call = call
+            leg.picked_up_at = leg.picked_up_at or event.at
+            call.step(event.at, "pickup", leg.endpoint)
+
+    def _not_connected(self, call: Call, at: Instant) -> None:
+        """The phone that had been picked up is gone again: the member still waits."""
+        call.connecting = None
+        if not call.is_answered and call.ended_at is None:
+            self._move(call, Place.WAITING, at)
+            self._due(at + SETTLE, Due.JUDGE, call)
+
+    # -- asking for a human
+
+    def _asked(self, call: Call, at: Instant) -> None:
+        call.known_waiting_at = at
+        call.meaning = None                              # back from whatever it came through
+        if call.asked_at is None:
+            call.asked_at = at
+            self._say(CallAsked(call.id, at))
+            if call.place is Place.MENU:
+                self._move(call, Place.WAITING, at)
+            target = self._goal_at(call.arrived_at).target
+            self._due(max(call.arrived_at + target + 1, at) + SETTLE, Due.JUDGE, call)
+
+    def _queue_joined(self, event: ev.QueueJoined) -> None:
+        call = self._by_leg.get(event.leg)
+        if call is None or call.ended_at is not None:
+            return
+        call.ask_tried_at = None
+        call.queued_in = event.queue
+        self._relink(call.leg, event.linked or call.leg.linked)
+        if call.queues and call.queues[-1] == event.queue and call.steps and call.steps[-1].at == event.at:
+            return                                       # told twice
+        call.queues.append(event.queue)
+        call.step(event.at, "queue", event.queue)
+        self._say(CallQueued(call.id, event.at, event.queue))
+        self._came_through(call, event.context)
+        if not call.is_answered:
+            self._asked(call, event.at)
+
+    def _queue_left(self, event: ev.QueueLeft) -> None:
+        call = self._by_leg.get(event.leg)
+        if call is not None and call.queued_in == event.queue:
+            call.queued_in = None
+
+    def _dialplan_ran(self, event: ev.DialplanRan) -> None:
+        leg = self.wiring.legs.get(event.leg)
+        if leg is None or event.application in _NO_STEP:
+            return
+        call = self._by_leg.get(leg.id)
+        if call is None:
+            if leg.call is not None and leg.is_pipe and event.application in _VOICEMAIL_APPLICATIONS:
+                leg.call.meaning = Meaning.VOICEMAIL
+            return
+        if call.ask_tried_at is not None and call.asked_at is None:
+            # The queue let it go on without letting it in: full, or nobody there.
+            tried, call.ask_tried_at = call.ask_tried_at, None
+            self._asked(call, tried)
+        if leg.context != event.context or leg.exten != event.exten:
+            leg.context, leg.exten = event.context, event.exten
+            if not call.is_answered:
+                call.step(event.at, "dialplan", f"{event.context},{event.exten}")
+        self._came_through(call, event.context)
+        if event.application == "Queue" and not call.is_answered:
+            call.ask_tried_at = event.at
+        elif event.application in _VOICEMAIL_APPLICATIONS:
+            call.meaning = Meaning.VOICEMAIL
+
+    def _came_through(self, call: Call, context: str) -> None:
+        meaning = self.doors.meanings.get(context)
+        if meaning is not None and meaning is not call.meaning:
+            call.meaning = meaning
+            call.step(self.now, meaning.value, context)
+            if meaning is Meaning.SURVEY:
+                self._passed_to_survey(call)
+
+    # -- together
+
+    def _bridge_entered(self, event: ev.BridgeEntered) -> None:
+        leg = self.wiring.legs.get(event.leg)
+        if leg is None:
+            self._odd("unannounced_leg", event.at)
+            return
+        if leg.ended_at is not None:
+            return
+        if leg.linked != event.linked and event.linked:
+            self._relink(leg, event.linked)
+        member = self._by_leg.get(leg.id)
+        if member is not None:
+            self._came_through(member, event.context)
+        if event.holding:
+            if leg.bridge is not None:
+                self._left(leg, event.at)
+            return
+        self.wiring.enter(leg, event.bridge)
+        self._regroup(leg, event.at)
+
+    def _bridge_left(self, event: ev.BridgeLeft) -> None:
+        leg = self.wiring.legs.get(event.leg)
+        if leg is not None and leg.bridge == event.bridge:
+            self._left(leg, event.at)
+
+    def _left(self, leg: Leg, at: Instant) -> None:
+        stayed = list(self.wiring.leave(leg))
+        member = self._by_leg.get(leg.id)
+        if member is not None:
+            self._company(member, {}, at)
+        if stayed:
+            self._regroup(stayed[0], at)
+        if leg.pair is not None and leg.pair.bridge is not None:
+            self._regroup(leg.pair, at)
+        call = leg.met
+        if call is not None and leg.id in call.company:
+            self._company(call, {key: each for key, each in call.company.items() if key != leg.id}, at)
+
+    def _regroup(self, leg: Leg, at: Instant) -> None:
+        """Somebody came or went: who hears a member now?"""
+        together = self.wiring.reached_from(leg)
+        by_leg = self._by_leg
+        for each in together:
+            call = by_leg.get(each.id)
+            if call is not None:
+                humans = {}
+                for other in together:
+                    if other is not each:
+                        other.met = call
+                        if self._is_human(other):
+                            humans[other.id] = other
+                if humans != call.company:
+                    self._company(call, humans, at)
+
+    def _company(self, call: Call, humans: dict[str, Leg], at: Instant) -> None:
+        """These desks, and nobody else, hear the member from now on."""
+        before, call.company = call.company, humans
+        joined = [leg for key, leg in humans.items() if key not in before]
+        left = [leg for key, leg in before.items() if key not in humans]
+        if not call.is_answered:
+            self._put_together(call, joined, at)
+        else:
+            self._joined(call, joined, at)
+        if left and call.is_answered:
+            self._gone_from(call, left, at)
+
+    def _put_together(self, call: Call, joined: list[Leg], at: Instant) -> None:
+        """Answered, if somebody is really there on both sides."""
+        if call.leg.is_gone or call.ended_at is not None:
+            return
+        present = [leg for leg in joined if not leg.is_gone]
+        if not present:
+            return
+        desk = min(present, key=lambda leg: self._pick_up(call, leg, at))
+        call.answered_at = self._pick_up(call, desk, at)
+        if call.asked_at is None:
+            self._asked(call, call.answered_at)
+        call.holder = desk
+        call.desks.append(desk.endpoint)
+        call.step(call.answered_at, "answered", desk.endpoint)
+        self._answered(call, at)
+
+    def _pick_up(self, call: Call, leg: Leg, at: Instant) -> Instant:
+        """When the phone was picked up for this call; one that nobody rang for it picks the call up by joining."""
+        if leg.call is not call or leg.picked_up_at is None:
+            return at
+        return min(max(leg.picked_up_at, call.arrived_at), at)
+
+    def _device_changed(self, event: ev.DeviceChanged) -> None:
+        self._said += self.desks.device_changed(event)
+
+    def _member_changed(self, event: ev.MemberChanged) -> None:
+        self._said += self.desks.member_changed(event)
+
+    def _hold_changed(self, event: ev.HoldChanged) -> None:
+        leg = self.wiring.legs.get(event.leg)
+        if leg is not None and leg.met is not None and leg.met.is_answered:
+            leg.met.step(event.at, "hold" if event.held else "resume", leg.endpoint)
+
+

@@ -1,0 +1,128 @@
+"""Who is together with whom: legs, the pipes between them, the bridges they stand in. Knows nothing of calls' rules."""
+
+from collections.abc import Iterator
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+from slmon.core.events import LegId, LegState
+from slmon.core.instant import Instant
+
+if TYPE_CHECKING:
+    from slmon.core.call import Call
+
+# Channels that the switch makes for itself: recorders, announcers, spies, stand-ins. Nobody speaks there.
+_SERVICES = frozenset({"CBRec", "CBAnn", "Recorder", "Announcer", "Surrogate", "Snoop", "Message", "MulticastRTP",
+                       "Bridge", "Parked", "AsyncGoto", "Media", "ConfBridgeRecorder", "MixMonitor"})
+
+
+class LegKind(Enum):
+    """What stands at the far end of a leg."""
+
+    PHONE = auto()      # a person, or a machine that pretends to be one
+    PIPE = auto()       # one half of a Local channel: the other half is elsewhere in the switch
+    SERVICE = auto()    # the switch itself
+
+
+class Leg:
+    """One channel, as far as it is known."""
+
+    __slots__ = ("bridge", "call", "channel", "context", "ended_at", "endpoint", "exten", "hung_up_at", "id", "kind",
+                 "linked", "met", "pair", "parked", "picked_up_at", "rung", "rung_at", "started_at", "state", "up_at")
+
+    def __init__(self, leg: LegId, channel: str, linked: LegId, started_at: Instant, state: LegState) -> None:
+        technology, _, rest = channel.partition("/")
+        self.id = leg
+        self.channel = channel
+        self.linked = linked
+        self.started_at = started_at
+        self.state = state
+        self.context = ""
+        self.exten = ""
+        self.kind = (LegKind.PIPE if technology == "Local" else
+                     LegKind.SERVICE if technology in _SERVICES else LegKind.PHONE)
+        name, dash, _ = rest.rpartition("-")
+        self.endpoint = f"{technology}/{name if dash else rest}"
+        self.bridge: str | None = None            # never a holding bridge: there nobody hears anybody
+        self.pair: Leg | None = None
+        self.call: Call | None = None             # the call on whose behalf it exists
+        self.met: Call | None = None              # the last call with whose member it was connected
+        self.rung = False                         # somebody dialled it
+        self.rung_at: Instant | None = None       # when its phone began to ring
+        self.up_at: Instant | None = None         # when its line went up
+        self.picked_up_at: Instant | None = None  # when the dialling of it ended with an answer
+        self.hung_up_at: Instant | None = None    # when its far end hung up
+        self.ended_at: Instant | None = None
+        self.parked = False
+
+    @property
+    def is_pipe(self) -> bool:
+        """Whether it is one half of a Local channel."""
+        return self.kind is LegKind.PIPE
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether nobody is at the far end any more."""
+        return self.ended_at is not None or self.hung_up_at is not None
+
+
+class Wiring:
+    """All legs of one switch and what connects them."""
+
+    def __init__(self) -> None:
+        self.legs: dict[LegId, Leg] = {}
+        self.bridges: dict[str, dict[LegId, Leg]] = {}
+
+    def __len__(self) -> int:
+        return len(self.legs)
+
+    def add(self, leg: Leg) -> None:
+        """A leg was announced."""
+        self.legs[leg.id] = leg
+
+    def pair(self, one: Leg, two: Leg) -> None:
+        """Two legs are one pipe."""
+        one.pair, two.pair = two, one
+
+    def enter(self, leg: Leg, bridge: str) -> None:
+        """A leg came into a bridge, out of any other."""
+        if leg.bridge is not None and leg.bridge != bridge:
+            self.leave(leg)
+        leg.bridge = bridge
+        self.bridges.setdefault(bridge, {})[leg.id] = leg
+
+    def leave(self, leg: Leg) -> Iterator[Leg]:
+        """A leg left its bridge; those who stay in it."""
+        inside = self.bridges.get(leg.bridge) if leg.bridge is not None else None
+        if inside is None:
+            return iter(())
+        inside.pop(leg.id, None)
+        if not inside:
+            del self.bridges[leg.bridge or ""]
+        leg.bridge = None
+        return iter(tuple(inside.values()))
+
+    def forget(self, leg: Leg) -> None:
+        """A leg is over and nobody asks for it any more."""
+        self.leave(leg)
+        if leg.pair is not None:
+            leg.pair.pair = None
+            leg.pair = None
+        if self.legs.get(leg.id) is leg:
+            del self.legs[leg.id]
+
+    def reached_from(self, leg: Leg) -> list[Leg]:
+        """Every leg that hears `leg`, itself included: through its bridge, and through pipes into other bridges."""
+        found = [leg]
+        seen = {leg.id}
+        for each in found:
+            if each.bridge is not None:
+                for other in self.bridges[each.bridge].values():
+                    if other.id not in seen:
+                        seen.add(other.id)
+                        found.append(other)
+            pair = each.pair
+            # A pipe carries sound only when both its halves are somewhere.
+            if pair is not None and pair.id not in seen and each.bridge is not None and pair.bridge is not None:
+                seen.add(pair.id)
+                found.append(pair)
+        return found
