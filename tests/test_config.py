@@ -51,7 +51,7 @@ def at(text: str) -> int:
 
 def test_a_name_and_one_pbx_are_enough_and_the_rest_is_default(tmp_path):
     config = config_of(tmp_path)
-    assert config.goal_on(date(2026, 11, 23)).answer_seconds == 20
+    assert config.phone_goals(config.phone_hours()).goal_of(date(2026, 11, 23)).answer_seconds == 20
     assert (config.pbx[0].port, config.site.timezone, str(config.web.listen)) == (
         5038, "Europe/Copenhagen", "127.0.0.1:8080")
     assert [view.name for view in config.views] == ["all"]
@@ -131,12 +131,12 @@ def test_each_day_has_its_own_goal_and_what_is_not_named_stays(tmp_path):
         date = 2027-01-01
         answer_seconds = 15
         """)
-    goals = [config.goal_on(date(*day)) for day in ((2026, 12, 31), (2027, 1, 1), (2027, 6, 1))]
+    phone_goals = config.phone_goals(config.phone_hours())
+    goals = [phone_goals.goal_of(date(*day)) for day in ((2026, 12, 31), (2027, 1, 1), (2027, 6, 1))]
     assert [(goal.answer_seconds, goal.answer_share, goal.minimum_calls) for goal in goals] == [
         (20, 0.9, 10), (15, 0.9, 10), (15, 0.9, 20)]
-    goal_at = config.goal_at(config.phone_hours())
-    assert goal_at(at("2026-12-31T23:59")).answer_seconds == 20
-    assert goal_at(at("2027-01-01T00:00")).answer_seconds == 15
+    assert phone_goals.goal_at(at("2026-12-31T23:59")).answer_seconds == 20
+    assert phone_goals.goal_at(at("2027-01-01T00:00")).answer_seconds == 15
 
 
 def test_paths_are_taken_from_the_files_own_folder(tmp_path):

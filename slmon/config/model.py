@@ -1,7 +1,7 @@
 """The shape of slmon.toml: every key, its type, its default. Knows no other key's value (that is checks.py)."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import date, datetime
 from functools import cache
 from ipaddress import ip_address
@@ -25,9 +25,9 @@ from slmon.config.problems import Problem, unknown
 from slmon.config.spans import Spans, spans, weekdays
 from slmon.core import site as core
 from slmon.core.goals import Goal
+from slmon.core.goals import Goals as PhoneGoals
 from slmon.core.hours import Hours as PhoneHours
 from slmon.core.hours import Schedule, is_country
-from slmon.core.instant import Instant
 
 
 class Section(BaseModel):
@@ -401,18 +401,19 @@ class Config(Section):
         return core.Doors(contexts=frozenset(of.inbound.contexts), trunks=of.inbound.trunks, meanings=meanings,
                           machines=of.machines, lines=self.lines)
 
-    def goal_on(self, day: date) -> Goal:
-        """What is promised on that day."""
+    @property
+    def goal_periods(self) -> tuple[tuple[date, Goal], ...]:
+        """The goals, each with the day from which it holds."""
         goals = self.goals
+        periods = [(date.min, goals.goal)]
         for later in _by_date(self.goals_from):
-            if later.date <= day:
-                goals = goals.model_copy(update=_given(later))
-        return goals.goal
+            goals = goals.model_copy(update=_given(later))
+            periods.append((later.date, goals.goal))
+        return tuple(periods)
 
-    def goal_at(self, hours: PhoneHours) -> Callable[[Instant], Goal]:
-        """What is promised at an instant: the goal of the site's day."""
-        of_day = cache(self.goal_on)
-        return lambda at: of_day(hours.day_of(at))
+    def phone_goals(self, hours: PhoneHours) -> PhoneGoals:
+        """The goals by the site's days."""
+        return PhoneGoals(self.goal_periods, hours.day_of)
 
     @property
     def schedules(self) -> tuple[Schedule, ...]:
