@@ -1,0 +1,69 @@
+// The wallboard: takes pictures from the stream and keeps the page true to the newest one and to the time.
+
+import { stayAwake } from "./awake.js";
+import { ServerClock } from "./clock.js";
+import { drawFigures, drawHours } from "./figures.js";
+import { drawDots, drawHero, drawMessage } from "./hero.js";
+import { moodOf } from "./mood.js";
+import { el, put } from "./page.js";
+import { Stream } from "./stream.js";
+import { makeWords } from "./words.js";
+
+const board = JSON.parse(document.body.dataset.board);
+const words = makeWords(JSON.parse(document.body.dataset.words), board.zone);
+const clock = new ServerClock();
+const DIGITS_REST = 2000;       // digits change at most so often; only the waiting clock is quicker
+
+let picture = null;
+let shown = null;               // the picture whose digits stand on the board
+let shownAt = -Infinity;
+let kind = "";
+
+const stream = new Stream(board.stream, (newest) => {
+  if (newest.time.version !== board.version) reloadSoon();
+  if (clock.silence > 30) clock.forget();      // after sleep or a restart the old offsets mean nothing
+  picture = newest;
+  clock.heard(newest.time.at);
+  draw();
+});
+
+function draw() {
+  if (document.hidden) return;
+  const mood = moodOf(picture, clock, stream.sinceOpened, board.silent_after);
+  const turned = mood.kind !== kind;
+  kind = mood.kind;
+  document.documentElement.dataset.mood = kind;
+  if (picture && (turned || performance.now() - shownAt >= DIGITS_REST) && shown !== picture) {
+    shown = picture;
+    shownAt = performance.now();
+  }
+  const now = clock.started ? clock.now() : null;
+  drawMessage(mood, shown?.figures ?? null, now, words);
+  drawFigures(mood, shown?.figures ?? null, now, words);
+  drawHero(mood, picture?.figures ?? null, shown?.figures ?? null, words);
+  drawDots(mood, picture?.figures ?? null, now);
+  drawHours(mood, picture, now, words);
+  if (turned) put("said", el("message").hidden ? el("mood").textContent : el("message-title").textContent);
+}
+
+// A wall is lit all day: move everything by a pixel or two now and then, so that nothing burns in.
+function shift() {
+  const step = Math.floor(Date.now() / 60_000) % 8;
+  el("wall").style.translate = `${[0, 1, 2, 1, 0, -1, -2, -1][step]}px ${[0, 1, 0, -1, 0, 1, 0, -1][step]}px`;
+}
+
+let reloading = false;
+function reloadSoon() {
+  if (reloading) return;
+  reloading = true;
+  const settled = Math.max(0, 20_000 - performance.now());     // never in a tight loop, whatever a proxy has cached
+  setTimeout(() => location.reload(), settled + Math.random() * 3000);
+}
+
+draw();
+stream.open();
+stayAwake();
+shift();
+setInterval(draw, 200);
+setInterval(shift, 60_000);
+addEventListener("resize", draw);

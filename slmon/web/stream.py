@@ -1,0 +1,185 @@
+"""Push each view's newest picture to its browsers. Knows sockets and time, not what is in a picture.
+
+A picture is encoded once and written to all; a browser that is behind gets the newest when it has caught up,
+never what it missed. Chunks are framed here: going through the response's own writer costs twice the time.
+"""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import structlog
+from aiohttp import web
+
+BEAT_SECONDS = 2.0          # so often at least a browser hears something; it calls itself stale after 6
+COALESCE_SECONDS = 0.25     # at once when idle, then at most so often
+BEHIND_SECONDS = 10.0       # a browser that reads nothing for so long is dropped
+SEND_BUFFER = 64 * 1024     # what the kernel may hold for a browser that does not read: some tens of pictures
+BATCH = 250                 # browsers written to before the event loop gets its turn
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What a view shows, encoded. `drawn` tells whether anything but the time changed."""
+
+    drawn: bytes
+    event: bytes
+
+
+class TooManyBrowsers(Exception):
+    """The cap is reached."""
+
+
+@dataclass(eq=False, slots=True)
+class Browser:
+    """One open stream."""
+
+    transport: asyncio.Transport
+    gone: asyncio.Future[None]
+    chunked: bool = True
+    listening: bool = False            # the head of the response is sent
+    behind_since: float | None = None
+
+    def offer(self, event: bytes, now: float) -> None:
+        """Write the event unless the browser has not read the last one; drop it when that lasts too long."""
+        if self.transport.is_closing():
+            self.leave()
+        elif not self.listening:
+            return
+        elif self.transport.get_write_buffer_size() == 0:
+            self.behind_since = None
+            self.transport.write(_chunk(event) if self.chunked else event)
+        elif self.behind_since is None:
+            self.behind_since = now
+        elif now - self.behind_since >= BEHIND_SECONDS:
+            self.transport.abort()
+            self.leave()
+
+    def leave(self) -> None:
+        """End the stream's request."""
+        if not self.gone.done():
+            self.gone.set_result(None)
+
+
+@dataclass(slots=True)
+class _Audience:
+    browsers: set[Browser] = field(default_factory=set)
+    drawn: bytes = b""
+    sent_at: float = float("-inf")
+    greeting: bytes = b""              # what a browser that just came is sent
+    greeting_at: float = float("-inf")
+
+
+class Streams:
+    """The open boards of all views, and the one task that feeds them."""
+
+    def __init__(self, draw: Callable[[str], Picture], changed: asyncio.Event, at_most: int) -> None:
+        self._draw = draw
+        self._changed = changed
+        self._at_most = at_most
+        self._audiences: dict[str, _Audience] = {}
+        self._failing: set[str] = set()
+        self._closed = False
+
+    @property
+    def open(self) -> int:
+        """How many boards are open."""
+        return sum(len(audience.browsers) for audience in self._audiences.values())
+
+    async def feed(self) -> None:
+        """Send pictures for ever: at once on a change after quiet, then coalesced, and a beat when nothing changes."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(BEAT_SECONDS):
+                    await self._changed.wait()
+            self._changed.clear()
+            for view in list(self._audiences):
+                await self._send(view)
+            await asyncio.sleep(COALESCE_SECONDS)
+
+    async def follow(self, view: str, request: web.Request) -> web.StreamResponse:
+        """Stream the view to a browser until it leaves or the house closes.
+
+        Raises TooManyBrowsers at the cap.
+        """
+        transport = request.transport
+        if self._closed or self.open >= self._at_most or transport is None:
+            raise TooManyBrowsers
+        response = web.StreamResponse(headers={
+            "Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+        browser = Browser(transport, asyncio.get_running_loop().create_future())
+        audience = self._audiences.setdefault(view, _Audience())
+        audience.browsers.add(browser)
+        try:
+            _bound_kernel_buffers(transport)
+            await response.prepare(request)
+            browser.chunked = "Transfer-Encoding" in response.headers
+            await response.write(self._greeting(view, audience))   # takes the headers with it
+            browser.listening = True
+            await browser.gone
+        except ConnectionResetError:
+            pass   # a closed tab, not an error
+        finally:
+            audience.browsers.discard(browser)
+            if not audience.browsers and self._audiences.get(view) is audience:
+                del self._audiences[view]
+        return response
+
+    def close(self) -> None:
+        """End every stream now and take no new one."""
+        self._closed = True
+        for audience in self._audiences.values():
+            for browser in list(audience.browsers):
+                browser.leave()
+
+    async def _send(self, view: str) -> None:
+        audience = self._audiences.get(view)
+        if audience is None or not audience.browsers:
+            return
+        picture = self._drawn(view)
+        now = asyncio.get_running_loop().time()
+        if picture is None or (picture.drawn == audience.drawn and now - audience.sent_at < BEAT_SECONDS):
+            return
+        audience.drawn, audience.sent_at = picture.drawn, now
+        for index, browser in enumerate(list(audience.browsers)):
+            browser.offer(picture.event, now)
+            if index % BATCH == BATCH - 1:
+                await asyncio.sleep(0)
+
+    def _greeting(self, view: str, audience: _Audience) -> bytes:
+        now = asyncio.get_running_loop().time()
+        if now - audience.greeting_at >= COALESCE_SECONDS:   # a storm of new browsers costs one picture
+            picture = self._drawn(view)
+            audience.greeting = b": no picture yet\n\n" if picture is None else picture.event
+            audience.greeting_at = now
+        return audience.greeting
+
+    def _drawn(self, view: str) -> Picture | None:
+        try:
+            picture = self._draw(view)
+        except Exception:
+            # Without a beat its browsers call themselves stale, which is true; the other views go on.
+            if view not in self._failing:
+                self._failing.add(view)
+                log.exception("no picture of a view", view=view)
+            return None
+        self._failing.discard(view)
+        return picture
+
+
+def _chunk(event: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(event), event)
+
+
+def _bound_kernel_buffers(transport: asyncio.Transport) -> None:
+    sock = transport.get_extra_info("socket")
+    if sock is None:
+        return
+    with contextlib.suppress(OSError):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):   # Linux: a sleeping laptop acknowledges nothing
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(BEHIND_SECONDS * 1000))

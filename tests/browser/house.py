@@ -1,0 +1,86 @@
+"""A house by hand for the browser tests: real snapshots, a served board, a clock that stands where it is set."""
+
+import asyncio
+import time
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from zoneinfo import ZoneInfo
+
+from slmon.core.facts import DeskState
+from slmon.core.goals import Goal
+from slmon.core.hours import Opening, Phase
+from slmon.core.instant import SECOND, Instant
+from slmon.core.scoreboard import Breach, HalfHour, LinkState, Snapshot, Tally, Waiting
+from slmon.core.site import View
+from slmon.web.app import House
+
+COPENHAGEN = ZoneInfo("Europe/Copenhagen")
+HOUR = 3600 * SECOND
+NINE = 1_795_420_800 * SECOND            # Monday 23 November 2026, 9.00 in Copenhagen
+HALVES = ((14, 3, 0), (21, 2, 0), (18, 6, 0), (20, 3, 0), (16, 7, 0), (19, 1, 0), (22, 2, 0), (17, 5, 0), (15, 4, 0),
+          (13, 4, 0))
+
+
+def tally(met: int, missed: int, undecided: int = 0, answered: int = 0, transferred: int = 0) -> Tally:
+    """Some calls."""
+    return Tally(calls=met + missed + undecided, offered=met + missed, met=met, missed=missed, undecided=undecided,
+                 answered=answered, answered_within=met, transferred=transferred)
+
+
+@dataclass
+class Scene:
+    """What a view shows; `at` runs on from where it stands at the start."""
+
+    at: Instant = NINE + 4 * HOUR + 42 * 60 * SECOND       # 13.42
+    waits: tuple[float, ...] = ()                          # seconds since ring-in, at the start
+    today: Tally = field(default_factory=lambda: tally(175, 37, answered=188, transferred=23))
+    half: Tally = field(default_factory=lambda: tally(13, 4))
+    phase: Phase = Phase.OPEN
+    holiday: str | None = None
+    opens_at: Instant | None = None
+    hours: tuple[tuple[Instant, Instant], ...] = ((NINE, NINE + 6 * HOUR),)
+    desks: tuple[int, int, int] = (4, 7, 2)
+    gaps: dict[int, float] = field(default_factory=dict)   # half hour's number -> seconds
+    goal: Goal = Goal()
+    links: tuple[LinkState, ...] | None = None
+    last_day: tuple[Instant, Tally] | None = (NINE - 81 * HOUR, tally(175, 33, answered=189, transferred=23))
+    started: float = field(default_factory=time.monotonic)
+
+    def now(self) -> Instant:
+        """The PBX's clock."""
+        return self.at + round((time.monotonic() - self.started) * SECOND)
+
+    def snapshot(self, _: str) -> Snapshot:
+        """The snapshot, now."""
+        now = self.now()
+        opening = Opening(self.phase, self.holiday, self.opens_at,
+                          self.hours[-1][1] if self.phase is Phase.OPEN and self.hours else None, self.hours)
+        free, busy, paused = self.desks
+        return Snapshot(
+            at=now, opening=opening, goal=self.goal, today=self.today, last_half_hour=self.half,
+            half_hours=self.half_hours(now),
+            waiting=tuple(Waiting(self.at - round(wait * SECOND), self.at, "dagpenge", "Hovednummer")
+                          for wait in sorted(self.waits, reverse=True)),
+            in_menu=0, connecting=0, talking=busy, passed_on=0,
+            desks=Counter({DeskState.FREE: free, DeskState.BUSY: busy, DeskState.PAUSED: paused}),
+            breaches=(Breach(NINE + 62 * SECOND, "Hovednummer", "dagpenge", 27.4, "answered"),),
+            links=self.links if self.links is not None else (LinkState("pbx1", True, NINE, now),),
+            gap_seconds_today=sum(self.gaps.values()), unaccounted_today=0, last_day=self.last_day)
+
+    def half_hours(self, now: Instant) -> tuple[HalfHour, ...]:
+        """Today's, up to now."""
+        if not self.today.offered:
+            return ()
+        return tuple(
+            HalfHour(NINE + index * HOUR // 2, tally(met, missed, undecided), self.gaps.get(index, 0.0))
+            for index, (met, missed, undecided) in enumerate(HALVES) if NINE + index * HOUR // 2 <= now)
+
+    def but(self, **changes: object) -> "Scene":
+        """The same scene with other things in it."""
+        return replace(self, started=time.monotonic(), **changes)     # type: ignore[arg-type]
+
+
+def house_of(scene: Scene, views: tuple[View, ...] = (View("odense", "Kreds Odense"),), **choices: object) -> House:
+    """A house that shows the scene in every view."""
+    return House(name="Eksempel A-kasse", zone=COPENHAGEN, views=views, snapshot=lambda view: scene.snapshot(view),
+                 changed=asyncio.Event(), metrics=lambda: (b"", "text/plain"), **choices)  # type: ignore[arg-type]
