@@ -59,7 +59,7 @@ class Tally:
             if count:
                 setattr(self, name, getattr(self, name) + sign * count)
         if other.taken_over:
-            self.taken_over_seconds += sign * other.taken_over_seconds
+            self.taken_over_seconds = round(self.taken_over_seconds + sign * other.taken_over_seconds, 6)
         for name in _COUNTERS:
             counter: Counter[object] = getattr(self, name)
             for key, count in getattr(other, name).items():

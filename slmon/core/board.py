@@ -1,0 +1,74 @@
+"""What one board shows, of one view at one moment. Types only; the scoreboard fills them."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from slmon.core.facts import DeskState
+from slmon.core.goals import Goal
+from slmon.core.hours import Opening
+from slmon.core.instant import Instant
+from slmon.core.tally import Tally
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """One member who waits now."""
+
+    arrived_at: Instant
+    asked_at: Instant
+    queue: str | None
+    line: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LinkState:
+    """One PBX's event stream. `since`: since when it is up or down; `last_event_at`: the PBX's own clock."""
+
+    pbx: str
+    up: bool
+    since: Instant
+    last_event_at: Instant | None
+    reason: str = ""                  # why it is down, in words
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """One call over the target, without its number."""
+
+    arrived_at: Instant
+    line: str | None
+    queue: str | None
+    answer_seconds: float | None      # None: never answered
+    outcome: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class HalfHour:
+    """One half hour of today, by ring-in."""
+
+    starts_at: Instant
+    tally: Tally
+    gap_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All that one board shows, of one view at one moment."""
+
+    at: Instant
+    opening: Opening
+    goal: Goal
+    today: Tally
+    last_half_hour: Tally
+    half_hours: tuple[HalfHour, ...]  # of today's opening hours, up to the closing one
+    waiting: tuple[Waiting, ...]      # who waits now, longest first
+    in_menu: int
+    connecting: int
+    talking: int
+    passed_on: int
+    desks: Counter[DeskState]
+    breaches: tuple[Breach, ...]      # today's calls over the target, newest first
+    links: tuple[LinkState, ...]
+    gap_seconds_today: float          # in which at least one PBX was not heard
+    unaccounted_today: int
+    last_day: tuple[Instant, Tally] | None   # the last day before today with calls: its midnight, and figures
