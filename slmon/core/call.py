@@ -53,7 +53,7 @@ class Call:
         "answered_at", "answered_between", "arrived_at", "ask_tried_at", "asked_at", "boot", "caller", "company",
         "connecting", "desks", "dialled", "ended_at", "ended_by", "excluded", "hand_overs", "holder", "id", "in_hours",
         "known_waiting_at", "last_company_at", "leg", "line", "links", "meaning", "outcome", "parking", "pbx", "place",
-        "quality", "queued_in", "queues", "steps", "talking_at", "verdict",
+        "quality", "queued_in", "queues", "sent_away", "steps", "talking_at", "verdict",
     )
 
     def __init__(self, call: CallId, pbx: str, leg: Leg, line: Line | None, in_hours: bool) -> None:
@@ -85,6 +85,7 @@ class Call:
         self.connecting: Leg | None = None             # the desk that has picked up and is not put through yet
         self.known_waiting_at: Instant | None = None   # the last moment it was surely not answered
         self.meaning: Meaning | None = None            # the last telling context the member came through
+        self.sent_away = False                         # the dialplan plays busy: nothing to wait for any more
         self.verdict: Verdict | None = None
         self.place = Place.MENU
         self.quality = Quality.LIVE

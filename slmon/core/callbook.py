@@ -28,7 +28,7 @@ from slmon.core.facts import (
 from slmon.core.goals import Goal, judge
 from slmon.core.instant import SECOND, Instant
 from slmon.core.site import Doors, LineKind, Meaning
-from slmon.core.wiring import Leg, Wiring
+from slmon.core.wiring import Leg, LegKind, Wiring
 
 SETTLE = SECOND // 4            # events of different legs run a few ms out of order: nothing is judged sooner
 SEAL_AFTER = 5 * SECOND         # a transfer can be told of after the hang-up
@@ -103,8 +103,6 @@ class CallBook:
             self._judge(call, at - SETTLE)
         elif due is Due.SEAL:
             self._seal(call)
-        elif due is Due.APART and not call.company and call.place is Place.TALKING:
-            self._move(call, Place.PASSED_ON, at)
 
     def _forget_legs(self, now: Instant) -> None:
         ended = self._ended_legs
@@ -133,7 +131,13 @@ class CallBook:
         return leg.id in self._by_leg
 
     def _is_human(self, leg: Leg) -> bool:
-        return leg.kind.name == "PHONE" and leg.id not in self._by_leg and not self.doors.is_machine(leg.endpoint)
+        return leg.kind is LegKind.PHONE and leg.id not in self._by_leg and not self.doors.is_machine(leg.endpoint)
+
+    def _is_machine(self, leg: Leg) -> bool:
+        """Whether configuration calls what stands there, or behind this pipe, no human."""
+        if leg.is_pipe and self.doors.meanings.get(leg.context) is Meaning.VOICEMAIL:
+            return True
+        return self.doors.is_machine(leg.endpoint)
 
     # -- facts about calls
 
@@ -177,6 +181,8 @@ class CallBook:
                 hand_over.ended_at = at
         call.step(at, "ended", call.ended_by.value)
         self._move(call, Place.GONE, at)
+        for hand_over in call.hand_overs:
+            self._due(at + CONFIRM, Due.HAND_OVER, call, hand_over)
         self._due(at + SECOND, Due.JUDGE, call)
         self._due(at + SEAL_AFTER, Due.SEAL, call)
 
@@ -221,6 +227,6 @@ class CallBook:
         if call.asked_at is None:
             closed = call.meaning is Meaning.CLOSED or (call.line is not None and call.line.kind is LineKind.CLOSED)
             return Outcome.CLOSED if closed else Outcome.LEFT_MENU
-        if call.meaning is Meaning.CLOSED or call.ended_by is not EndedBy.MEMBER:
+        if call.meaning is Meaning.CLOSED or call.sent_away or call.ended_by is not EndedBy.MEMBER:
             return Outcome.TURNED_AWAY
         return Outcome.ABANDONED

@@ -5,9 +5,10 @@ from slmon.core.callbook import CONFIRM, CallBook, Due
 from slmon.core.events import AttendedTransferred, BlindTransferred, LegId, ParkChange, Parked
 from slmon.core.facts import CallTransferred, Place, TransferKind
 from slmon.core.instant import SECOND, Instant
-from slmon.core.site import LineKind
+from slmon.core.site import LineKind, Meaning
 from slmon.core.wiring import Leg
 
+STAYED = SECOND // 2       # hang-ups of one conversation come within milliseconds
 TOGETHER = 2 * SECOND      # a transfer, the parking it meant, and the going of the desk are told this near each other
 
 
@@ -105,6 +106,16 @@ class HandOvers(CallBook):
         call.parking = Parking(at, by.endpoint if by is not None else "", space)
         call.step(at, "parked", space)
 
+    def _may_be_survey(self, hand_over: HandOver) -> bool:
+        """Whether it may still turn out to have gone to the survey; to a desk or a queue it shows at once."""
+        return (hand_over.kind is TransferKind.BLIND and hand_over.taken_by is None
+                and Meaning.SURVEY in self.doors.meanings.values())
+
+    def _went_on(self, call: Call) -> None:
+        """A desk rings for the call, or a queue took it in: what was passed on went to people."""
+        for hand_over in tuple(call.hand_overs):
+            self._confirm(call, hand_over)
+
     def _passed_to_survey(self, call: Call) -> None:
         for hand_over in call.hand_overs:
             if not hand_over.told:
@@ -128,9 +139,14 @@ class HandOvers(CallBook):
             if not call.desks or call.desks[-1] != leg.endpoint:
                 call.desks.append(leg.endpoint)
                 call.step(at, "talk", leg.endpoint)
-            if call.holder is None or call.holder.id not in call.company:
+            if self._let_go(call):
                 call.holder = leg
             self._move(call, Place.TALKING, at)
+
+    def _let_go(self, call: Call) -> bool:
+        """Whether the desk that had the call has it no more. One that consults somebody still has it."""
+        holder = call.holder
+        return holder is None or holder.is_gone or any(each.by is holder for each in call.hand_overs)
 
     def _taken(self, call: Call, leg: Leg, at: Instant) -> None:
         open_ones = [each for each in call.hand_overs if each.taken_by is None and each.by is not leg]
@@ -140,6 +156,8 @@ class HandOvers(CallBook):
         picked_up_at = at if leg.picked_up_at is None else leg.picked_up_at
         hand_over.taken_by = leg
         hand_over.answered_at = max(hand_over.at, min(picked_up_at, at))
+        if self.now - hand_over.at >= CONFIRM:
+            self._confirm(call, hand_over)
 
     def _gone_from(self, call: Call, left: list[Leg], at: Instant) -> None:
         """Desks hear the member no more."""
@@ -150,24 +168,29 @@ class HandOvers(CallBook):
             call.last_company_at = at
             self._due(at + CONFIRM, Due.APART, call)
         elif call.holder in left:
-            self._due(at + TOGETHER, Due.CONFERENCE, call, (call.holder, at))
-            call.holder = next(iter(call.company.values()))
+            stayed = next(iter(call.company.values()))
+            self._due(at + TOGETHER, Due.CONFERENCE, call, (call.holder, stayed, at))
+            call.holder = stayed
 
-    def _left_conference(self, call: Call, maker: Leg, at: Instant) -> None:
+    def _left_conference(self, call: Call, maker: Leg, stayed: Leg, at: Instant) -> None:
         """The desk that had the call went, others stayed with the member, and no transfer says why."""
         explained = any(abs(each.at - at) <= TOGETHER for each in call.hand_overs)
-        if explained or call.ended_at is not None or not call.company:
+        together_until = self.now if call.company else call.last_company_at or at
+        if explained or together_until - at < STAYED:
             return
-        stayed = next(iter(call.company.values()))
         hand_over = HandOver(TransferKind.CONFERENCE, at, stayed.endpoint, maker, answered_at=at, taken_by=stayed)
         call.hand_overs.append(hand_over)
         self._confirm(call, hand_over)
 
     def _fire(self, at: Instant, due: Due, call: Call, what: object) -> None:
         if due is Due.HAND_OVER and isinstance(what, HandOver):
-            self._confirm(call, what)
+            if call.ended_at is not None or not self._may_be_survey(what):
+                self._confirm(call, what)
         elif due is Due.CONFERENCE and isinstance(what, tuple):
             self._left_conference(call, *what)
+        elif due is Due.APART:
+            if not call.company and self._let_go(call):
+                self._move(call, Place.PASSED_ON, at)
         else:
             super()._fire(at, due, call, what)
 

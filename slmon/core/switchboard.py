@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from slmon.core import events as ev
 from slmon.core.call import Call
-from slmon.core.callbook import SAME_ID_AGAIN, SETTLE, CallBook, Due
+from slmon.core.callbook import CONFIRM, SAME_ID_AGAIN, SETTLE, CallBook, Due
 from slmon.core.events import Event, LegState
 from slmon.core.facts import CallArrived, CallAsked, CallId, CallQueued, Fact, Place
 from slmon.core.goals import Goal
@@ -19,7 +19,11 @@ from slmon.core.site import Doors, LineKind, Meaning
 from slmon.core.wiring import Leg
 
 _VOICEMAIL_APPLICATIONS = frozenset({"VoiceMail", "Voicemail", "MiniVM", "MinivmRecord"})
-_NO_STEP = frozenset({"AppDial", "AppDial2", "AppQueue"})     # the switch's own notes on dialled legs
+_ASKING = frozenset({"Queue", "Dial", "RetryDial"})          # these may refuse without any event of their own
+_SENDING_AWAY = frozenset({"Busy", "Congestion"})
+# What makes whoever picked up press a key before the call is theirs ("press 1 to accept").
+_ASKING_KEYS = frozenset({"Read", "ReadExten", "BackGround", "Background", "WaitExten", "WaitDigit", "AGI", "EAGI",
+                          "PrivacyManager", "Authenticate", "VMAuthenticate"})
 
 
 class Switchboard(HandOvers, Resync, CallBook):
@@ -154,14 +158,25 @@ class Switchboard(HandOvers, Resync, CallBook):
             self._arrive(leg, self._at_the_door.pop(leg.id))
         leg.state = event.state
         if event.state is LegState.UP and leg.up_at is None:
-            leg.up_at = event.at
-        if event.state is LegState.RINGING and leg.rung_at is None:
-            leg.rung_at = event.at
+            self._line_up(leg, event.at)
         if leg.linked != event.linked and event.linked:
             self._relink(leg, event.linked)
         call = self._by_leg.get(leg.id)
         if call is not None:
             self._came_through(call, event.context)
+
+    def _line_up(self, leg: Leg, at: Instant) -> None:
+        """A phone was picked up, or the switch answered. An announcement to the desk may come before DialEnded."""
+        leg.up_at = at
+        call = leg.call
+        if leg.rung and leg.shows_dialplan and call is not None and call.asked_at is not None:
+            self._connecting(call, leg, at)
+
+    def _connecting(self, call: Call, leg: Leg, at: Instant) -> None:
+        open_call = not call.is_answered and call.ended_at is None
+        if open_call and call.connecting is None and self._is_human(leg) and not leg.is_gone:
+            call.connecting = leg
+            self._move(call, Place.CONNECTING, at)
 
     def _relink(self, leg: Leg, linked: str) -> None:
         """The switch names the leg by another id from now on, silently: the older of two calls wins."""
@@ -194,6 +209,11 @@ class Switchboard(HandOvers, Resync, CallBook):
             self._not_connected(call, event.at)
         if leg.bridge is not None:                       # the switch said nothing of its leaving
             self._left(leg, event.at)
+        had = leg.met
+        if had is not None and had.holder is leg and not had.company:
+            self._due(event.at + CONFIRM, Due.APART, had)
+        if leg.is_pipe and leg.pair is not None and leg.pair.met is not None:
+            self._came_through(leg.pair.met, event.context)
 
     def _leg_renamed(self, event: ev.LegRenamed) -> None:
         leg = self.wiring.legs.get(event.leg)
@@ -226,10 +246,14 @@ class Switchboard(HandOvers, Resync, CallBook):
         dest.call = call
         if dest.pair is not None:
             dest.pair.call = call
+        if dialler is call.leg:
+            call.ask_tried_at = None
         if dest.is_pipe or call.ended_at is not None or self.doors.is_machine(dest.endpoint):
             return
         call.step(event.at, "ring", dest.endpoint)
-        if not call.is_answered:
+        if call.is_answered:
+            self._went_on(call)
+        else:
             self._asked(call, event.at)
 
     def _dial_ended(self, event: ev.DialEnded) -> None:
@@ -237,18 +261,19 @@ class Switchboard(HandOvers, Resync, CallBook):
         if dest is None:
             self._odd("unannounced_leg", event.at)
             return
-        if event.status != "ANSWER" or dest.picked_up_at is not None:
+        if event.status != "ANSWER" or dest.dial_answered:
             return
-        dest.picked_up_at = event.at
+        dest.dial_answered = True
+        # Announced to (Dial's A) the phone was picked up before; one that had to press a key was not, until it did.
+        announced = dest.shows_dialplan and dest.up_at is not None and dest.key_asked_at is None
+        dest.picked_up_at = dest.up_at if announced and dest.rung else event.at
         dialler = self.wiring.legs.get(event.leg)
         if dialler is not None and dialler.call is not None and not self._is_human(dialler):
             dest.call = dialler.call                     # somebody else picked it up
         call = dest.call
-        if call is None or call.is_answered or call.ended_at is not None or not self._is_human(dest) or dest.is_gone:
-            return
-        self._asked(call, event.at)
-        call.connecting = call.connecting or dest
-        self._move(call, Place.CONNECTING, event.at)
+        if call is not None and not dest.is_pipe and not call.is_answered and call.ended_at is None:
+            self._asked(call, event.at)
+            self._connecting(call, dest, event.at)
 
     def _picked_up(self, event: ev.PickedUp) -> None:
         leg, target = self.wiring.legs.get(event.leg), self.wiring.legs.get(event.target)
@@ -271,6 +296,7 @@ class Switchboard(HandOvers, Resync, CallBook):
 
     def _asked(self, call: Call, at: Instant) -> None:
         call.known_waiting_at = at
+        call.sent_away = False
         call.meaning = None                              # back from whatever it came through
         if call.asked_at is None:
             call.asked_at = at
@@ -291,6 +317,7 @@ class Switchboard(HandOvers, Resync, CallBook):
             return                                       # told twice
         call.queues.append(event.queue)
         call.step(event.at, "queue", event.queue)
+        self._went_on(call)
         self._say(CallQueued(call.id, event.at, event.queue))
         self._came_through(call, event.context)
         if not call.is_answered:
@@ -303,12 +330,11 @@ class Switchboard(HandOvers, Resync, CallBook):
 
     def _dialplan_ran(self, event: ev.DialplanRan) -> None:
         leg = self.wiring.legs.get(event.leg)
-        if leg is None or event.application in _NO_STEP:
+        if leg is None:
             return
         call = self._by_leg.get(leg.id)
         if call is None:
-            if leg.call is not None and leg.is_pipe and event.application in _VOICEMAIL_APPLICATIONS:
-                leg.call.meaning = Meaning.VOICEMAIL
+            self._desk_ran(leg, event)
             return
         if call.ask_tried_at is not None and call.asked_at is None:
             # The queue let it go on without letting it in: full, or nobody there.
@@ -319,10 +345,25 @@ class Switchboard(HandOvers, Resync, CallBook):
             if not call.is_answered:
                 call.step(event.at, "dialplan", f"{event.context},{event.exten}")
         self._came_through(call, event.context)
-        if event.application == "Queue" and not call.is_answered:
+        if event.application in _ASKING and not call.is_answered:
             call.ask_tried_at = event.at
         elif event.application in _VOICEMAIL_APPLICATIONS:
             call.meaning = Meaning.VOICEMAIL
+        elif event.application in _SENDING_AWAY:
+            call.sent_away = True
+
+    def _desk_ran(self, leg: Leg, event: ev.DialplanRan) -> None:
+        """The dialplan does something with a leg that is not the member's."""
+        leg.shows_dialplan = True
+        call = leg.call
+        if call is None:
+            return
+        if leg.is_pipe and event.application in _VOICEMAIL_APPLICATIONS:
+            call.meaning = Meaning.VOICEMAIL
+        elif leg.rung and event.application in _ASKING_KEYS:
+            leg.key_asked_at = event.at
+            if call.connecting is leg:
+                self._not_connected(call, event.at)
 
     def _came_through(self, call: Call, context: str) -> None:
         meaning = self.doors.meanings.get(context)
@@ -373,19 +414,28 @@ class Switchboard(HandOvers, Resync, CallBook):
 
     def _regroup(self, leg: Leg, at: Instant) -> None:
         """Somebody came or went: who hears a member now?"""
-        together = self.wiring.reached_from(leg)
         by_leg = self._by_leg
-        for each in together:
+        for each in self.wiring.reached_from(leg):
             call = by_leg.get(each.id)
-            if call is not None:
-                humans = {}
-                for other in together:
-                    if other is not each:
-                        other.met = call
-                        if self._is_human(other):
-                            humans[other.id] = other
-                if humans != call.company:
-                    self._company(call, humans, at)
+            if call is None:
+                continue
+            humans: dict[str, Leg] = {}
+            for other in self.wiring.reached_from(each, self._is_machine):
+                if other is each:
+                    continue
+                other.met = call
+                if self._is_machine(other):
+                    self._got_machine(call)
+                elif self._is_human(other):
+                    humans[other.id] = other
+            if humans != call.company:
+                self._company(call, humans, at)
+
+    def _got_machine(self, call: Call) -> None:
+        if not call.is_answered:
+            call.meaning = Meaning.VOICEMAIL
+            if call.connecting is not None:
+                self._not_connected(call, self.now)
 
     def _company(self, call: Call, humans: dict[str, Leg], at: Instant) -> None:
         """These desks, and nobody else, hear the member from now on."""
@@ -417,9 +467,12 @@ class Switchboard(HandOvers, Resync, CallBook):
 
     def _pick_up(self, call: Call, leg: Leg, at: Instant) -> Instant:
         """When the phone was picked up for this call; one that nobody rang for it picks the call up by joining."""
-        if leg.call is not call or leg.picked_up_at is None:
+        picked_up_at = leg.picked_up_at
+        if leg.call is not call or picked_up_at is None:
             return at
-        return min(max(leg.picked_up_at, call.arrived_at), at)
+        if leg.key_asked_at is not None and leg.key_asked_at >= picked_up_at:
+            return at                                    # accepted by a key, after the ringing had ended
+        return min(max(picked_up_at, call.arrived_at), at)
 
     def _device_changed(self, event: ev.DeviceChanged) -> None:
         self._said += self.desks.device_changed(event)

@@ -1,6 +1,6 @@
 """Who is together with whom: legs, the pipes between them, the bridges they stand in. Knows nothing of calls' rules."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
@@ -26,8 +26,10 @@ class LegKind(Enum):
 class Leg:
     """One channel, as far as it is known."""
 
-    __slots__ = ("bridge", "call", "channel", "context", "ended_at", "endpoint", "exten", "hung_up_at", "id", "kind",
-                 "linked", "met", "pair", "parked", "picked_up_at", "rung", "rung_at", "started_at", "state", "up_at")
+    __slots__ = ("bridge", "call", "channel", "context", "dial_answered", "ended_at", "endpoint", "exten",
+                 "hung_up_at", "id",
+                 "key_asked_at", "kind", "linked", "met", "pair", "parked", "picked_up_at", "rung", "shows_dialplan",
+                 "started_at", "state", "up_at")
 
     def __init__(self, leg: LegId, channel: str, linked: LegId, started_at: Instant, state: LegState) -> None:
         technology, _, rest = channel.partition("/")
@@ -47,9 +49,11 @@ class Leg:
         self.call: Call | None = None             # the call on whose behalf it exists
         self.met: Call | None = None              # the last call with whose member it was connected
         self.rung = False                         # somebody dialled it
-        self.rung_at: Instant | None = None       # when its phone began to ring
+        self.dial_answered = False
         self.up_at: Instant | None = None         # when its line went up
         self.picked_up_at: Instant | None = None  # when the dialling of it ended with an answer
+        self.shows_dialplan = False               # this login sees what the dialplan does with the leg
+        self.key_asked_at: Instant | None = None  # when whoever picked up was asked to press a key
         self.hung_up_at: Instant | None = None    # when its far end hung up
         self.ended_at: Instant | None = None
         self.parked = False
@@ -110,11 +114,16 @@ class Wiring:
         if self.legs.get(leg.id) is leg:
             del self.legs[leg.id]
 
-    def reached_from(self, leg: Leg) -> list[Leg]:
-        """Every leg that hears `leg`, itself included: through its bridge, and through pipes into other bridges."""
+    def reached_from(self, leg: Leg, ends: Callable[[Leg], bool] | None = None) -> list[Leg]:
+        """Every leg that hears `leg`, itself included: through its bridge, and through pipes into other bridges.
+
+        Nothing is looked for beyond legs that `ends`.
+        """
         found = [leg]
         seen = {leg.id}
         for each in found:
+            if ends is not None and each is not leg and ends(each):
+                continue
             if each.bridge is not None:
                 for other in self.bridges[each.bridge].values():
                     if other.id not in seen:
