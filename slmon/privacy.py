@@ -56,6 +56,13 @@ def pseudonym(number: str, key: CallerKey | None) -> str | None:
     return None if key is None else key.pseudonym(number)
 
 
+def kept_caller(caller: str | None, key: CallerKey | None) -> str | None:
+    """What may be kept of a caller, be it a number or a pseudonym already."""
+    if caller is None or _PSEUDONYM.fullmatch(caller):
+        return caller
+    return pseudonym(caller, key)
+
+
 def national(number: str, country: str = "45", digits: int = 8) -> str | None:
     """One writing of a number: `+45 12 34 56 78`, `004512345678` and `4512345678` are `12345678`.
 
@@ -77,10 +84,11 @@ def masked(number: str) -> str:
 
 def call_json(record: CallRecord, goal: Goal, *, caller_clear: bool = False, person_figures: bool = False,
               doors: Doors | None = None, groups: Sequence[Group] = (), queues: Collection[str] = (),
-              minimum_group: int = 5, now: Instant | None = None) -> dict[str, object]:
+              minimum_group: int = 5, key: CallerKey | None = None, now: Instant | None = None) -> dict[str, object]:
     """The JSON object of one call, keys in their order; times in UTC, unknown is None.
 
-    `goal` is that of the call's day; `now` judges calls that are open yet (None: the last moment known of it).
+    `goal` is that of the call's day; `key` makes a pseudonym of a caller's number; `now` judges a call that is open
+    yet (None: the last moment known of it).
     With `caller_clear` or `person_figures` numbers and desks are as they are. Else they are names: of the line, the
     group (of `minimum_group` desks or more), one of `queues`; `desk`, `outside` and `elsewhere` where there is none.
     """
@@ -93,7 +101,7 @@ def call_json(record: CallRecord, goal: Goal, *, caller_clear: bool = False, per
         "pbx": record.pbx,
         "line": record.line,
         "dialled": (record.dialled or None) if clear else names.dialled(record),
-        "caller": record.caller if caller_clear else _only_pseudonym(record.caller),
+        "caller": record.caller if caller_clear else kept_caller(record.caller, key),
         "queues": list(record.queues),
         "arrived_at": iso(record.arrived_at),
         "asked_at": iso(record.asked_at),
@@ -126,11 +134,6 @@ def _verdict(record: CallRecord, goal: Goal, now: Instant | None) -> Verdict | N
     latest = max(moment for moment in moments if moment is not None)
     judged = judge(record, goal, latest if now is None else now)
     return None if judged is None else judged[0]
-
-
-def _only_pseudonym(caller: str | None) -> str | None:
-    """A number that slipped through is nobody's business."""
-    return caller if caller is not None and _PSEUDONYM.fullmatch(caller) else None
 
 
 def _transfer(transfer: Transfer, to: str | None) -> dict[str, object]:

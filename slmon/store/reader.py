@@ -1,0 +1,128 @@
+"""Read what is kept, beside the writer and without waiting for it.
+
+What was saved within the last second may be missing. Every question opens its own read-only connection, so any
+thread may ask.
+"""
+
+import json
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+from sqlite_utils import Database
+
+from slmon.core.facts import CallId, CallRecord, CallUnaccounted, GapMarked, Step, Transfer
+from slmon.core.instant import Instant
+from slmon.store.rows import COLUMNS, record_of, step_of, transfer_of
+from slmon.store.schema import BUSY_SECONDS, StoreError, migrations, refuse_foreign
+
+_PORTION = 1000
+_CALLS = f"SELECT id, {', '.join(COLUMNS)} FROM calls"
+
+
+class CallReader:
+    """The stored calls of one file."""
+
+    def __init__(self, path: Path) -> None:
+        """Nothing is opened yet; `check` tells whether it can be."""
+        self.path = path
+
+    def check(self) -> None:
+        """Raises StoreError when the file is missing, another program's, or of another version of slmon."""
+        if not self.path.is_file():
+            raise StoreError(f"{self.path}: there is no such file; slmon run makes it, or change [store] path")
+        try:
+            with closing(self._connection()) as connection:
+                db = Database(connection, execute_plugins=False)
+                refuse_foreign(self.path, db)
+                if migrations.pending(db):
+                    raise StoreError(f"{self.path}: is of an older slmon; start slmon run once to bring it up to date")
+        except sqlite3.DatabaseError as error:
+            raise StoreError(f"{self.path}: cannot be read ({error})") from None
+
+    def open_calls(self, pbx: str) -> list[CallRecord]:
+        """The calls of a PBX that have not ended, or whose end was not sealed; in order of arrival."""
+        return list(self._records("pbx = ? AND (ended_at IS NULL OR outcome IS NULL)", (pbx,)))
+
+    def since(self, at: Instant) -> Iterator[CallRecord]:
+        """The calls that rang in at this instant or later, with their steps, in order of arrival."""
+        return self._records("arrived_at >= ?", (at,))
+
+    def between(self, start: Instant, end: Instant, steps: bool = True) -> Iterator[CallRecord]:
+        """The calls that rang in in [start, end), in order of arrival; without their steps it is quicker."""
+        return self._records("arrived_at >= ? AND arrived_at < ?", (start, end), steps)
+
+    def named(self, call: CallId) -> list[CallRecord]:
+        """The calls of that id; more than one after a restart of the PBX."""
+        return list(self._records("call = ?", (call,)))
+
+    def first_arrival(self) -> Instant | None:
+        """When the oldest call rang in; None when there is none."""
+        return self._instant("SELECT min(arrived_at) FROM calls", ())
+
+    def last_arrival(self, before: Instant) -> Instant | None:
+        """When the last call before that instant rang in; None when there is none."""
+        return self._instant("SELECT max(arrived_at) FROM calls WHERE arrived_at < ?", (before,))
+
+    def gaps(self, start: Instant, end: Instant) -> list[GapMarked]:
+        """The gaps that touch [start, end), the earliest first."""
+        with closing(self._connection()) as connection:
+            rows = connection.execute(
+                "SELECT pbx, since, until, reason FROM gaps WHERE since < ? AND (until IS NULL OR until > ?) "
+                "ORDER BY since, pbx", (end, start))
+            return [GapMarked(*row) for row in rows]
+
+    def unaccounted(self, start: Instant, end: Instant) -> list[CallUnaccounted]:
+        """The calls whose end or answer nobody saw, told of in [start, end)."""
+        with closing(self._connection()) as connection:
+            rows = connection.execute("SELECT call, at, reason FROM unaccounted WHERE at >= ? AND at < ? "
+                                      "ORDER BY at, call, reason", (start, end))
+            return [CallUnaccounted(CallId(row["call"]), row["at"], row["reason"]) for row in rows]
+
+    def note(self, name: str) -> str | None:
+        """What was noted under that name."""
+        with closing(self._connection()) as connection:
+            row = connection.execute("SELECT value FROM notes WHERE name = ?", (name,)).fetchone()
+            return None if row is None else str(row["value"])
+
+    def _connection(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS)
+        connection.row_factory = sqlite3.Row
+        return connection
+
+    def _instant(self, question: str, values: tuple[int, ...]) -> Instant | None:
+        with closing(self._connection()) as connection:
+            (at,) = connection.execute(question, values).fetchone()
+            return None if at is None else int(at)
+
+    def _records(self, where: str, values: tuple[str | int, ...], steps: bool = True) -> Iterator[CallRecord]:
+        with closing(self._connection()) as connection:
+            connection.execute("BEGIN")                    # one moment's picture, however long the reading takes
+            calls = connection.execute(f"{_CALLS} WHERE {where} ORDER BY arrived_at, call, id", values)
+            while rows := calls.fetchmany(_PORTION):
+                ids = json.dumps([row["id"] for row in rows])
+                transfers = _transfers(connection, ids)
+                journeys = _steps(connection, ids) if steps else {}
+                for row in rows:
+                    yield record_of(row, tuple(transfers.get(row["id"], ())), tuple(journeys.get(row["id"], ())))
+
+
+def _transfers(connection: sqlite3.Connection, ids: str) -> dict[int, list[Transfer]]:
+    found: dict[int, list[Transfer]] = defaultdict(list)
+    for row in _parts(connection, "transfers", ids):
+        found[row["call_id"]].append(transfer_of(row))
+    return found
+
+
+def _steps(connection: sqlite3.Connection, ids: str) -> dict[int, list[Step]]:
+    found: dict[int, list[Step]] = defaultdict(list)
+    for row in _parts(connection, "steps", ids):
+        found[row["call_id"]].append(step_of(row))
+    return found
+
+
+def _parts(connection: sqlite3.Connection, table: str, ids: str) -> Iterable[sqlite3.Row]:
+    return connection.execute(f"SELECT * FROM {table} WHERE call_id IN (SELECT value FROM json_each(?)) "
+                              "ORDER BY call_id, number", (ids,))

@@ -1,0 +1,197 @@
+"""One thread that writes in batches, and keeps what it could not write until it can. Knows no table and no call."""
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Hashable
+from typing import Generic, TypeVar
+
+import structlog
+from sqlite_utils import Database
+
+from slmon.store.schema import StoreError, broken, code_of
+
+log = structlog.get_logger(__name__)
+
+Item = TypeVar("Item")
+
+_WORDS = {
+    sqlite3.SQLITE_FULL: "the disk is full",
+    sqlite3.SQLITE_IOERR: "the disk cannot be written",
+    sqlite3.SQLITE_BUSY: "another program has the database locked",
+    sqlite3.SQLITE_LOCKED: "another program has the database locked",
+    sqlite3.SQLITE_READONLY: "the database may not be written by this user",
+    sqlite3.SQLITE_CANTOPEN: "the database cannot be opened",
+    sqlite3.SQLITE_CORRUPT: "the database is damaged",
+    sqlite3.SQLITE_NOTADB: "the database is damaged",
+}
+_KEEP_OPEN = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+def words(error: BaseException) -> str:
+    """What is the matter, for people."""
+    return _WORDS.get(code_of(error), str(error) or type(error).__name__)
+
+
+class Writer(Generic[Item]):
+    """Writes items in the background; a later item of the same key replaces one that still waits."""
+
+    def __init__(self, connect: Callable[[], Database], write: Callable[[Database, Item], None],
+                 batch_seconds: float, retry_seconds: float) -> None:
+        """`connect` and `write` run on the writer's own thread; `write` puts one item into an open transaction."""
+        self._connect = connect
+        self._write = write
+        self._batch_seconds = batch_seconds
+        self._retry_seconds = retry_seconds
+        self._changed = threading.Condition()
+        self._waiting: dict[Hashable, Item] = {}
+        self._in_hand: dict[Hashable, Item] = {}
+        self._taken = 0                        # how many puts there were,
+        self._batch_end = 0                    # up to which of them are in hand,
+        self._durable = 0                      # and up to which all is on disk
+        self._hurry = False
+        self._closing = False
+        self._given_up = False
+        self._trouble: str | None = None
+        self._db: Database | None = None       # the thread's own
+        self.refused = 0
+        """Items that can never be written; each was logged."""
+        self._thread = threading.Thread(target=self._run, name="store writer", daemon=True)
+        self._thread.start()
+
+    @property
+    def pending(self) -> int:
+        """How many items are not on disk yet."""
+        with self._changed:
+            return len(self._waiting.keys() | self._in_hand.keys())
+
+    @property
+    def trouble(self) -> str | None:
+        """Why nothing can be written at the moment, in words; None while all is well."""
+        return self._trouble
+
+    def put(self, key: Hashable, item: Item) -> None:
+        """Have the item written. Never waits for the disk."""
+        with self._changed:
+            if self._closing:
+                raise RuntimeError("the store is closed")
+            self._waiting.pop(key, None)       # to the end of the line: what came later is written later
+            self._waiting[key] = item
+            self._taken += 1
+            if len(self._waiting) == 1:
+                self._changed.notify_all()
+
+    def flush(self, timeout: float | None = None) -> bool:
+        """Wait until all that was put before is on disk; False when the time ran out. Not for the event loop."""
+        with self._changed:
+            wanted = self._taken
+            self._hurry = True
+            self._changed.notify_all()
+            return self._changed.wait_for(lambda: self._durable >= wanted or not self._thread.is_alive(), timeout
+                                          ) and self._durable >= wanted
+
+    def close(self, timeout: float | None) -> bool:
+        """Write what waits and stop; False when something could not be written in time."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        written = self.flush(timeout)
+        with self._changed:
+            self._given_up = True
+            self._changed.notify_all()
+        self._thread.join(timeout)
+        return written
+
+    # -- the thread
+
+    def _run(self) -> None:
+        try:
+            while self._take():
+                self._put_down()
+        finally:
+            self._disconnect()
+            with self._changed:
+                self._changed.notify_all()
+
+    def _take(self) -> bool:
+        """Wait for items, gather them for a moment, and take them in hand; False when it is over."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._closing)
+            if not self._waiting:
+                return False
+            self._changed.wait_for(lambda: self._hurry or self._closing, self._batch_seconds)
+            self._hurry = False
+            self._in_hand, self._waiting = self._waiting, {}
+            self._batch_end = self._taken
+            return True
+
+    def _put_down(self) -> None:
+        """Write what is in hand, however long it takes."""
+        began = time.monotonic()
+        while True:
+            try:
+                self._write_batch()
+            except Exception as error:      # whatever it is: the calls are kept, and it is said
+                self._in_trouble(error)
+                if not self._wait_to_retry():
+                    return
+            else:
+                break
+        if self._trouble is not None:
+            log.warning("saving again", after_seconds=round(time.monotonic() - began, 1))
+        with self._changed:
+            self._trouble = None
+            self._in_hand = {}
+            self._durable = self._batch_end
+            self._changed.notify_all()
+
+    def _write_batch(self) -> None:
+        if self._db is None:
+            self._db = self._connect()
+        try:
+            with self._db.atomic():
+                for item in self._in_hand.values():
+                    self._write(self._db, item)
+        except (sqlite3.OperationalError, StoreError):
+            raise
+        except sqlite3.DatabaseError as error:
+            if broken(error):
+                raise
+            self._one_by_one(self._db)
+        except (ValueError, OverflowError, TypeError):
+            self._one_by_one(self._db)
+
+    def _one_by_one(self, db: Database) -> None:
+        """One item that can never be written must not keep the others from it."""
+        for item in self._in_hand.values():
+            try:
+                with db.atomic():
+                    self._write(db, item)
+            except (sqlite3.IntegrityError, sqlite3.ProgrammingError, ValueError, OverflowError, TypeError) as error:
+                self.refused += 1
+                log.error("cannot be saved", item=type(item).__name__, reason=type(error).__name__)
+
+    def _in_trouble(self, error: Exception) -> None:
+        said = words(error)
+        if said != self._trouble:
+            log.error("not saving", reason=said, waiting=self.pending)
+        self._trouble = said
+        if code_of(error) not in _KEEP_OPEN:
+            self._disconnect()
+
+    def _wait_to_retry(self) -> bool:
+        """Wait, and take in what came meanwhile; False when closing took too long, for then nobody waits any more."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._hurry or self._given_up, self._retry_seconds)
+            self._hurry = False
+            for key in self._waiting:
+                self._in_hand.pop(key, None)
+            self._in_hand.update(self._waiting)
+            self._waiting = {}
+            self._batch_end = self._taken
+            return not self._given_up
+
+    def _disconnect(self) -> None:
+        if self._db is not None:
+            self._db.close()
+            self._db = None
