@@ -50,7 +50,8 @@ class Call:
     """A member call. The switchboard changes it, nobody else."""
 
     __slots__ = (
-        "answered_at", "answered_between", "arrived_at", "ask_tried_at", "asked_at", "boot", "caller", "company",
+        "answered_at", "answered_between", "arrived_at", "arrived_slack", "ask_tried_at",
+        "asked_at", "boot", "caller", "company",
         "connecting", "desks", "dialled", "ended_at", "ended_by", "excluded", "hand_overs", "holder", "id", "in_hours",
         "known_waiting_at", "last_company_at", "leg", "line", "links", "meaning", "outcome", "parking", "pbx", "place",
         "quality", "queued_in", "queues", "sent_away", "steps", "talking_at", "verdict",
@@ -66,6 +67,7 @@ class Call:
         self.in_hours = in_hours
         self.excluded: str | None = None
         self.arrived_at = leg.started_at
+        self.arrived_slack = 0                         # microseconds that the ring-in may be off, either way
         self.asked_at: Instant | None = None
         self.ask_tried_at: Instant | None = None       # ran the queue application, which may refuse
         self.answered_at: Instant | None = None

@@ -76,6 +76,7 @@ class CallBook:
         self._ended_legs: deque[tuple[Instant, Leg]] = deque()
         self._said: list[Fact] = []
         self._boot: str | None = None
+        self._doors_seen: set[str] = set()            # endpoints that members came in through
         self._at_the_door: dict[LegId, str] = {}      # announced as Down in a door: its caller
 
     def record(self, call: CallId) -> CallRecord | None:

@@ -29,18 +29,23 @@ class HandOvers(CallBook):
             return                                       # a conference is handed over when its maker leaves
         legs = self.wiring.legs
         first, second = legs.get(event.first), legs.get(event.second)
-        call = (self._handed_over(event.transferee, event.transferee_linked)
-                or self._handed_over(event.target, event.target_linked))
-        if call is None and not event.transferee and first is not None and first.id in (first.met or _NOBODY).company:
-            call = first.met
-        by, aside = (second, first) if second is not None and call is not None and second.id in call.company else (
-            first, second)
-        if call is None or not self._may_hand_over(call, by):
+        calls = [self._handed_over(event.transferee, event.transferee_linked),
+                 self._handed_over(event.target, event.target_linked)]
+        if calls == [None, None] and not event.transferee and first is not None and first.met is not None:
+            calls = [first.met if first.id in first.met.company else None]
+        for call in dict.fromkeys(calls):                # two members may be put together: both are handed over
+            if call is not None:
+                self._attended(call, event, first, second)
+
+    def _attended(self, call: Call, event: AttendedTransferred, first: Leg | None, second: Leg | None) -> None:
+        by, aside = (second, first) if second is not None and second.met is call and second is not first and (
+            first is None or first.met is not call) else (first, second)
+        if not self._may_hand_over(call, by):
             return
         if (aside is not None and aside.parked) or self._is_parked(event.target):
             self._park(call, event.at, by, "")
             return
-        target = legs.get(event.target)
+        target = self.wiring.legs.get(event.target)
         to = (aside.exten if aside is not None and aside is not by else "") or (target.exten if target else "")
         self._hand_over(call, HandOver(TransferKind.ATTENDED, event.at, to or event.target_channel or None, by,
                                        self._counts(to)))
@@ -106,15 +111,19 @@ class HandOvers(CallBook):
         call.parking = Parking(at, by.endpoint if by is not None else "", space)
         call.step(at, "parked", space)
 
-    def _may_be_survey(self, hand_over: HandOver) -> bool:
-        """Whether it may still turn out to have gone to the survey; to a desk or a queue it shows at once."""
-        return (hand_over.kind is TransferKind.BLIND and hand_over.taken_by is None
-                and Meaning.SURVEY in self.doors.meanings.values())
+    def _may_come_to_nothing(self, call: Call, hand_over: HandOver) -> bool:
+        """Nobody has taken it yet: it may have gone to the survey, or be rung back to the desk that gave it away."""
+        if hand_over.taken_by is not None:
+            return False
+        if hand_over.kind is TransferKind.ATTENDED:
+            return all(leg is hand_over.by for leg in call.company.values())
+        return hand_over.kind is TransferKind.BLIND and Meaning.SURVEY in self.doors.meanings.values()
 
     def _went_on(self, call: Call) -> None:
         """A desk rings for the call, or a queue took it in: what was passed on went to people."""
         for hand_over in tuple(call.hand_overs):
-            self._confirm(call, hand_over)
+            if hand_over.kind is TransferKind.BLIND and self.now - hand_over.at >= CONFIRM:
+                self._confirm(call, hand_over)
 
     def _passed_to_survey(self, call: Call) -> None:
         for hand_over in call.hand_overs:
@@ -153,6 +162,10 @@ class HandOvers(CallBook):
         if not open_ones:
             return
         hand_over = open_ones[-1]
+        back = hand_over.by is not None and hand_over.by.endpoint == leg.endpoint
+        if back and hand_over.kind is TransferKind.ATTENDED and not hand_over.told:
+            call.hand_overs.remove(hand_over)            # nobody took it, and the switch rang the desk back
+            return
         picked_up_at = at if leg.picked_up_at is None else leg.picked_up_at
         hand_over.taken_by = leg
         hand_over.answered_at = max(hand_over.at, min(picked_up_at, at))
@@ -184,7 +197,7 @@ class HandOvers(CallBook):
 
     def _fire(self, at: Instant, due: Due, call: Call, what: object) -> None:
         if due is Due.HAND_OVER and isinstance(what, HandOver):
-            if call.ended_at is not None or not self._may_be_survey(what):
+            if call.ended_at is not None or not self._may_come_to_nothing(call, what):
                 self._confirm(call, what)
         elif due is Due.CONFERENCE and isinstance(what, tuple):
             self._left_conference(call, *what)
@@ -193,10 +206,3 @@ class HandOvers(CallBook):
                 self._move(call, Place.PASSED_ON, at)
         else:
             super()._fire(at, due, call, what)
-
-
-class _Nobody:
-    company: dict[LegId, Leg] = {}  # noqa: RUF012
-
-
-_NOBODY = _Nobody()

@@ -18,6 +18,8 @@ from slmon.core.goals import judge
 from slmon.core.instant import SECOND, Instant
 from slmon.core.wiring import Leg, Wiring
 
+_RUNG = frozenset({"AppDial", "AppDial2", "AppQueue"})       # what the switch says a dialled leg is doing
+
 
 class Resync(CallBook):
     """What is left of the calls when the stream of events was not whole."""
@@ -131,6 +133,7 @@ class Resync(CallBook):
             self.wiring.forget(leg)
         for each in legs:
             self._list_leg(each, at, seen_last)
+        self._pair_pipes()
         for each in legs:
             leg = self.wiring.legs[each.leg]
             if each.bridge:
@@ -144,12 +147,13 @@ class Resync(CallBook):
             self.wiring.add(leg)
             if listed.linked != listed.leg:
                 leg.call = self._by_link.get(listed.linked)
-            came_in = listed.linked == listed.leg and listed.state in {LegState.RING, LegState.UP}
-            if came_in and self._is_door(leg, listed.context):
-                self._arrive(leg, listed.caller)
-                call = self._by_leg.get(leg.id)
-                if call is not None:
-                    call.quality = Quality.RESUMED
+            leg.rung = listed.application in _RUNG
+            if leg.rung and listed.state is LegState.UP:
+                started_at = leg.started_at - SECOND         # its age is told in whole seconds, cut off
+                leg.up_between = max(started_at, seen_last or started_at), at
+            came_in = listed.linked == listed.leg and listed.state in {LegState.RING, LegState.UP} and not leg.rung
+            if came_in and (self._is_door(leg, listed.context) or leg.endpoint in self._doors_seen):
+                self._arrived_unseen(leg, listed)
         elif not leg.channel:                            # ours from before the restart
             again = Leg(leg.id, listed.channel, listed.linked, leg.started_at, listed.state)
             again.call = again.met = leg.call
@@ -159,6 +163,25 @@ class Resync(CallBook):
                 leg.call.leg = again
                 self._tie(leg.call, listed.linked)
 
+    def _arrived_unseen(self, leg: Leg, listed: SnapshotLeg) -> None:
+        """A member is there whom nobody saw come in. The switch tells the age in whole seconds, cut off."""
+        leg.started_at -= SECOND // 2
+        if not self._is_door(leg, listed.context):
+            leg.exten = ""                               # it is somewhere else by now: what was dialled is not known
+        self._arrive(leg, listed.caller)
+        call = self._by_leg.get(leg.id)
+        if call is not None:
+            call.quality = Quality.RESUMED
+            call.arrived_slack = SECOND // 2
+
+    def _pair_pipes(self) -> None:
+        """The halves of a pipe share a name; nobody says again that they belong together."""
+        halves = {leg.channel: leg for leg in self.wiring.legs.values() if leg.is_pipe}
+        for name, one in halves.items():
+            two = halves.get(name[:-1] + "2") if name.endswith(";1") else None
+            if two is not None and one.pair is None:
+                self.wiring.pair(one, two)
+
     def _together_since(self, leg: Leg, bridge: str, at: Instant, seen_last: Instant | None) -> None:
         unanswered = [call for call in self.calls.values() if not call.is_answered]
         self.wiring.enter(leg, bridge)
@@ -166,7 +189,7 @@ class Resync(CallBook):
         for call in unanswered:
             if call.answered_at is not None and seen_last is not None:
                 # The phone was picked up while nobody listened: after it was last seen waiting.
-                call.answered_between = max(seen_last, call.arrived_at), at
+                call.answered_between = max(seen_last, call.arrived_at), at + call.arrived_slack
                 call.answered_at = None
                 call.quality = Quality.RESUMED
 

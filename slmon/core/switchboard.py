@@ -131,7 +131,8 @@ class Switchboard(HandOvers, Resync, CallBook):
         return not leg.is_pipe and (context in self.doors.contexts or self.doors.is_trunk(leg.endpoint))
 
     def _arrive(self, leg: Leg, caller: str) -> None:
-        line = self.doors.line_of(leg.exten)
+        line = self.doors.line_of(leg.exten) if leg.exten else None
+        self._doors_seen.add(leg.endpoint)
         in_hours = self._is_open(leg.started_at)
         call = Call(CallId(f"{self.pbx}/{leg.id}"), self.pbx, leg, line, in_hours)
         if call.id in self.calls:
@@ -457,12 +458,18 @@ class Switchboard(HandOvers, Resync, CallBook):
         if not present:
             return
         desk = min(present, key=lambda leg: self._pick_up(call, leg, at))
-        call.answered_at = self._pick_up(call, desk, at)
+        picked_up_at = self._pick_up(call, desk, at)
         if call.asked_at is None:
-            self._asked(call, call.answered_at)
+            self._asked(call, picked_up_at)
+        unseen = desk.up_between if desk.call is call and desk.picked_up_at is None else None
+        if unseen is not None or call.arrived_slack:
+            low, high = unseen or (picked_up_at, picked_up_at)
+            call.answered_between = max(low - call.arrived_slack, call.arrived_at), high + call.arrived_slack
+        else:
+            call.answered_at = picked_up_at
         call.holder = desk
         call.desks.append(desk.endpoint)
-        call.step(call.answered_at, "answered", desk.endpoint)
+        call.step(picked_up_at, "answered", desk.endpoint)
         self._answered(call, at)
 
     def _pick_up(self, call: Call, leg: Leg, at: Instant) -> Instant:

@@ -29,7 +29,7 @@ class Leg:
     __slots__ = ("bridge", "call", "channel", "context", "dial_answered", "ended_at", "endpoint", "exten",
                  "hung_up_at", "id",
                  "key_asked_at", "kind", "linked", "met", "pair", "parked", "picked_up_at", "rung", "shows_dialplan",
-                 "started_at", "state", "up_at")
+                 "started_at", "state", "up_at", "up_between")
 
     def __init__(self, leg: LegId, channel: str, linked: LegId, started_at: Instant, state: LegState) -> None:
         technology, _, rest = channel.partition("/")
@@ -51,6 +51,7 @@ class Leg:
         self.rung = False                         # somebody dialled it
         self.dial_answered = False
         self.up_at: Instant | None = None         # when its line went up
+        self.up_between: tuple[Instant, Instant] | None = None   # where nobody saw it go up
         self.picked_up_at: Instant | None = None  # when the dialling of it ended with an answer
         self.shows_dialplan = False               # this login sees what the dialplan does with the leg
         self.key_asked_at: Instant | None = None  # when whoever picked up was asked to press a key
