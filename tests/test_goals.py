@@ -281,3 +281,4 @@ def test_what_is_taken_out_again_leaves_no_trace_but_the_longest(one: Tally, two
 @pytest.mark.parametrize(("seconds", "bound"), [(0, 5), (5, 5), (17.5, 17.5), (17.500001, 20), (601, float("inf"))])
 def test_a_bucket_ends_exactly_at_the_target(seconds: float, bound: float):
     assert bucket(seconds, bounds_with([17.5])) == bound
+    assert str(bounds_with([17])[3]) == "17.0"       # a target written without a decimal is the same bucket

@@ -328,7 +328,7 @@ def test_a_group_that_is_too_small_shows_no_desks():
     scoreboard = board(groups=[Group("Odense", ("PJSIP/10X",))], minimum_group=2)
     scoreboard.record(desk("PJSIP/101", DeskState.BUSY))
     view = View("odense", "", groups=("Odense",))
-    assert (scoreboard.snapshot(view, TEN).desks, scoreboard.desks_by_group()) == ({}, {})
+    assert (scoreboard.snapshot(view, TEN).desks, scoreboard.desks_by_group()) == ({}, {"": {}})
     scoreboard.record(desk("PJSIP/102", DeskState.BUSY))
     assert scoreboard.snapshot(view, TEN).desks == {DeskState.BUSY: 2}
 

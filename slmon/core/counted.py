@@ -27,6 +27,8 @@ from slmon.core.tally import Tally, bucket
 
 CallFact = (CallArrived | CallAsked | CallQueued | CallMoved | CallAnswered | CallJudged | CallTransferred | CallEnded
             | CallUnaccounted)
+Names = tuple[str, str, str]
+"""PBX, line and first queue; "" where the call has none."""
 _NO_FIGURE = (CallAsked, CallMoved)
 
 
@@ -65,6 +67,11 @@ class CountedCall:
     def queue(self) -> str | None:
         """The first queue, where it belongs."""
         return self.joins[0][1] if self.joins else None
+
+    @property
+    def names(self) -> Names:
+        """What it is counted under at this moment."""
+        return self.pbx, self.line or "", self.queue or ""
 
     @property
     def answer_seconds(self) -> float | None:
@@ -106,7 +113,7 @@ class CountedCall:
                 self.unaccounted = True
             case CallEnded(record=record):
                 self.record = record
-                self.excluded = record.excluded
+                self.excluded = self.excluded or record.excluded
                 self.place = Place.GONE
         return not isinstance(fact, _NO_FIGURE)
 

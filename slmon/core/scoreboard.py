@@ -156,12 +156,12 @@ class Scoreboard:
         return tuple(state for state in self._links.values() if state is not None)
 
     def desks_by_group(self) -> dict[str, Counter[DeskState]]:
-        """How many desks of each group are in which state, "" for desks of no group; small groups left out."""
-        states: dict[str, Counter[DeskState]] = {}
+        """How many desks of each group are in which state, "" for desks of no group; groups too small left out."""
+        states: dict[str, Counter[DeskState]] = {name: Counter() for name in ("", *(each.name for each in self._groups))}
         for desk in self._desks.values():
             for group in self._groups_with(desk.desk) or ("",):
-                states.setdefault(group, Counter())[_state(desk)] += 1
-        return {group: each for group, each in states.items() if each.total() >= self._minimum_group}
+                states[group][_state(desk)] += 1
+        return {group: each for group, each in states.items() if not each or each.total() >= self._minimum_group}
 
     def gap_seconds_total(self, pbx: str, now: Instant) -> float:
         """Seconds since the process began in which this PBX was not heard; never goes down."""

@@ -83,7 +83,7 @@ def merged(tallies: Iterable[Tally]) -> Tally:
 
 def bounds_with(targets: Iterable[float]) -> tuple[float, ...]:
     """The answer time buckets with one that ends exactly at each target, so that it reads as answered within."""
-    return tuple(sorted({*BOUNDS, *targets}))
+    return tuple(sorted({*BOUNDS, *map(float, targets)}))
 
 
 def bucket(seconds: float, bounds: tuple[float, ...]) -> float:

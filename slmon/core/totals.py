@@ -4,11 +4,8 @@ from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, field
 
-from slmon.core.counted import CallFact, CountedCall
+from slmon.core.counted import CallFact, CountedCall, Names
 from slmon.core.facts import CallAnswered, CallEnded, CallJudged, CallTransferred, CallUnaccounted
-
-Names = tuple[str, str, str]
-"""PBX, line and first queue; "" where the call has none."""
 
 
 @dataclass(slots=True)
@@ -39,7 +36,7 @@ class Totals:
         """Count what just happened, with the line and queue of now; it is never moved when the call moves on."""
         if call.excluded:
             return
-        names = call.pbx, call.line or "", call.queue or ""
+        names = call.names
         self.names.add(names)
         match fact:
             case CallEnded(outcome=outcome):
