@@ -6,6 +6,7 @@ The ground that the switchboard's rules stand on; it has the rules of judging an
 from collections import deque
 from collections.abc import Callable
 from enum import IntEnum
+from functools import lru_cache
 from heapq import heappop, heappush
 
 from slmon.core.call import Call
@@ -63,6 +64,7 @@ class CallBook:
     ) -> None:
         self.pbx = pbx
         self.doors = doors
+        self._line_of = lru_cache(4096)(doors.line_of)
         self.wiring = Wiring()
         self.desks = Desks(pbx)
         self.calls: dict[CallId, Call] = {}
@@ -76,6 +78,8 @@ class CallBook:
         self._ended_legs: deque[tuple[Instant, Leg]] = deque()
         self._said: list[Fact] = []
         self._boot: str | None = None
+        self._gap_since: Instant | None = None
+        self._held_back: list[Call] = []              # calls to judge when the gap is over
         self._doors_seen: set[str] = set()            # endpoints that members came in through
         self._at_the_door: dict[LegId, str] = {}      # announced as Down in a door: its caller
 
@@ -101,7 +105,10 @@ class CallBook:
 
     def _fire(self, at: Instant, due: Due, call: Call, what: object) -> None:
         if due is Due.JUDGE:
-            self._judge(call, at - SETTLE)
+            if self._gap_since is None or at - SETTLE <= self._gap_since:
+                self._judge(call, at - SETTLE)
+            else:
+                self._held_back.append(call)             # it may have been answered while nobody listened
         elif due is Due.SEAL:
             self._seal(call)
 

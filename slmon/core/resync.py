@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from slmon.core.call import Call, HandOver
-from slmon.core.callbook import SEAL_AFTER, CallBook, Due
+from slmon.core.callbook import SEAL_AFTER, SETTLE, CallBook, Due
 from slmon.core.events import (
     LegState,
     SnapshotCaller,
@@ -24,9 +24,7 @@ _RUNG = frozenset({"AppDial", "AppDial2", "AppQueue"})       # what the switch s
 class Resync(CallBook):
     """What is left of the calls when the stream of events was not whole."""
 
-    _gap_since: Instant | None = None
     _gap_reason = ""
-    _resumed = False
 
     def resume(self, records: Iterable[CallRecord], since: Instant) -> None:
         """Open calls of an earlier life of this process, seen last at `since`; the first snapshot tells of them."""
@@ -69,6 +67,9 @@ class Resync(CallBook):
         if self._gap_since is not None:
             self._say(GapMarked(self.pbx, self._gap_since, at, self._gap_reason))
             self._gap_since = None
+        for call in self._held_back:
+            self._due(at + SETTLE, Due.JUDGE, call)
+        self._held_back.clear()
 
     def _switch_booted(self, event: SwitchBooted) -> None:
         another = bool(event.boot) and self._boot is not None and event.boot != self._boot
@@ -122,7 +123,7 @@ class Resync(CallBook):
 
     def _channels_listed(self, legs: tuple[SnapshotLeg, ...], at: Instant) -> None:
         seen_last = self._gap_since
-        self._close_gap(at)
+        self._close_gap(at)                              # what was held back is judged after what is said here
         if seen_last is None and self.wiring.legs:
             return                                       # nothing was missed; events tell the rest
         listed = {each.leg for each in legs}

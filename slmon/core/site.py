@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache
 
 
 class LineKind(StrEnum):
@@ -24,6 +25,7 @@ class Meaning(StrEnum):
     SURVEY = "survey"
 
 
+@cache
 def pattern(text: str) -> re.Pattern[str]:
     """The regular expression of a number or endpoint pattern: X is one digit, `.` is the rest (one or more)."""
     parts = {"X": "[0-9]", ".": ".+"}

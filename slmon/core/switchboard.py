@@ -131,7 +131,7 @@ class Switchboard(HandOvers, Resync, CallBook):
         return not leg.is_pipe and (context in self.doors.contexts or self.doors.is_trunk(leg.endpoint))
 
     def _arrive(self, leg: Leg, caller: str) -> None:
-        line = self.doors.line_of(leg.exten) if leg.exten else None
+        line = self._line_of(leg.exten) if leg.exten else None
         self._doors_seen.add(leg.endpoint)
         in_hours = self._is_open(leg.started_at)
         call = Call(CallId(f"{self.pbx}/{leg.id}"), self.pbx, leg, line, in_hours)
