@@ -18,10 +18,13 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 import slmon
+from slmon.core.instant import as_datetime
 from slmon.core.scoreboard import Snapshot
 from slmon.core.site import View
 from slmon.web import board
+from slmon.web.goals import History, goals_page
 from slmon.web.pages import Pages
+from slmon.web.period import Kind, around, period_of
 from slmon.web.stream import Picture, Streams, TooManyBrowsers
 
 METRICS_KEPT_SECONDS = 0.5     # a scrape storm costs one rendering
@@ -37,6 +40,7 @@ class House:
     views: Sequence[View]                                  # at least one; the first is the front page
     snapshot: Callable[[str], Snapshot]                    # of a view, now
     changed: asyncio.Event                                 # set whenever a snapshot may have changed; cleared here
+    history: History                                       # the days of a view
     metrics: Callable[[], tuple[bytes, str]]               # text and its content type
     ready: Callable[[], str | None] = lambda: None         # None, or in words what is not up yet
     language: str = "da"
@@ -71,6 +75,18 @@ def make_app(house: House) -> web.Application:
 
     async def show_board(request: web.Request) -> web.Response:
         return _page(pages.board(view_of(request), house.views, request.path, request.query))
+
+    async def show_goals(request: web.Request) -> web.Response:
+        view = view_of(request)
+        now = house.snapshot(view.name)
+        today = as_datetime(now.at).astimezone(house.zone).date()
+        asked = request.query.get("period")
+        try:
+            period = period_of(asked) if asked else around(today, Kind.WEEK)
+        except ValueError:
+            raise web.HTTPNotFound from None
+        page = await goals_page(view.name, period, today, now.goal, house.history)
+        return _page(pages.goals(page, view, house.views, request.path, request.query))
 
     async def stream(request: web.Request) -> web.StreamResponse:
         view = view_of(request)
@@ -115,6 +131,8 @@ def make_app(house: House) -> web.Application:
     app.cleanup_ctx.append(feed)
     app.router.add_get("/", show_board)
     app.router.add_get("/board/{view}", show_board)
+    app.router.add_get("/goals", show_goals)
+    app.router.add_get("/goals/{view}", show_goals)
     app.router.add_get("/stream/{view}", stream)
     app.router.add_get("/static/{version}/{file}", static_file)
     app.router.add_get("/metrics", _Metrics(house.metrics).show)

@@ -12,9 +12,11 @@ from importlib.resources import files
 from io import BytesIO
 
 from babel import Locale
-from babel.dates import format_date, format_skeleton
+from babel.dates import format_date, format_interval
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
+
+from slmon.web.period import Kind, Period
 
 LANGUAGES = ("da", "en")
 NO_BREAK = "\u00a0"
@@ -51,6 +53,19 @@ class Words:
         gap = "" if self.language == "en" else NO_BREAK
         return format_decimal(share * 100, "0." + "0" * decimals, locale=self.locale) + gap + "%"
 
+    def percent_number(self, share: float, decimals: int = 0) -> str:
+        """The share as per cent without the sign, for "10–15 %"; decimals only where it is not whole."""
+        digits = decimals if decimals else 0 if math.isclose(share * 100, round(share * 100)) else 1
+        return format_decimal(share * 100, "0." + "0" * digits if digits else "0", locale=self.locale)
+
+    def limit(self, share: float) -> str:
+        """A limit as it is said: "80 %", "12,5 %"."""
+        return self.percent_number(share) + ("" if self.language == "en" else NO_BREAK) + "%"
+
+    def whole(self, seconds: float) -> str:
+        """Seconds without needless decimals: "20"."""
+        return format_decimal(seconds, "0.###", locale=self.locale)
+
     def count(self, count: int) -> str:
         """A count with the language's thousands separator."""
         return format_decimal(count, "#,##0", locale=self.locale)
@@ -72,17 +87,32 @@ class Words:
         """The time of day to the second: "9.05.07"."""
         return f"{self.clock(moment)}{self.clock_mark}{moment.second:02}"
 
-    def day(self, day: date) -> str:
-        """A day with its weekday: "mandag den 23. november 2026"."""
-        return format_date(day, "full", locale=self.locale)
+    def period(self, period: Period, today: date) -> str:
+        """A period's name: "i dag", "mandag 23. nov.", "uge 47", "november 2026". The year where it is not today's."""
+        year = "" if period.last.year == today.year else f" {period.last.year}"
+        match period.kind:
+            case Kind.DAY:
+                day = format_date(period.first, self.gettext("EEE d MMM"), locale=self.locale)
+                return self.gettext("Today") if period.first == today else day + year
+            case Kind.WEEK:
+                iso_year, week, _ = period.first.isocalendar()
+                named = self.gettext("Week %(week)s") % {"week": week}
+                return named if iso_year == today.isocalendar().year else f"{named} {iso_year}"
+            case Kind.MONTH:
+                return format_date(period.first, "LLLL y", locale=self.locale)
+            case Kind.QUARTER:
+                return self.gettext("Quarter %(quarter)s") % {"quarter": period.name[-1]} + f" {period.first.year}"
+            case Kind.YEAR:
+                return str(period.first.year)
+            case Kind.SPAN:
+                first, last = (format_date(day, "medium", locale=self.locale) for day in (period.first, period.last))
+                return f"{first} – {last}"
 
-    def short_day(self, day: date) -> str:
-        """A day for a table: "man. 23. nov."."""
-        return format_skeleton("MMMEd", datetime(day.year, day.month, day.day), locale=self.locale)  # noqa: DTZ001
-
-    def month(self, day: date) -> str:
-        """The month of a day: "november 2026"."""
-        return format_date(day, "LLLL y", locale=self.locale)
+    def dates(self, period: Period) -> str:
+        """The days of a period: "16.–22. november 2026", with the weekday for a single one."""
+        if period.first == period.last:
+            return format_date(period.first, "full", locale=self.locale)
+        return str(format_interval(period.first, period.last, "yMMMMd", locale=self.locale))
 
 
 @cache

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
 from slmon.core.facts import DeskState
@@ -13,12 +14,17 @@ from slmon.core.instant import SECOND, Instant
 from slmon.core.scoreboard import Breach, HalfHour, LinkState, Snapshot, Tally, Waiting
 from slmon.core.site import View
 from slmon.web.app import House
+from slmon.web.goals import Day
 
 COPENHAGEN = ZoneInfo("Europe/Copenhagen")
 HOUR = 3600 * SECOND
 NINE = 1_795_420_800 * SECOND            # Monday 23 November 2026, 9.00 in Copenhagen
 HALVES = ((14, 3, 0), (21, 2, 0), (18, 6, 0), (20, 3, 0), (16, 7, 0), (19, 1, 0), (22, 2, 0), (17, 5, 0), (15, 4, 0),
           (13, 4, 0))
+
+BREACHES = (Breach(NINE + 4000 * SECOND, "Hovednummer", "dagpenge", None, "abandoned"),
+            Breach(NINE + 62 * SECOND, "Direkte", None, 27.4, "answered"),
+            Breach(NINE + 50 * SECOND, "Hovednummer", "dagpenge", None, None))
 
 
 def tally(met: int, missed: int, undecided: int = 0, answered: int = 0, transferred: int = 0) -> Tally:
@@ -41,7 +47,7 @@ class Scene:
     hours: tuple[tuple[Instant, Instant], ...] = ((NINE, NINE + 6 * HOUR),)
     desks: tuple[int, int, int] = (4, 7, 2)
     gaps: dict[int, float] = field(default_factory=dict)   # half hour's number -> seconds
-    goal: Goal = Goal()
+    goal: Goal = field(default_factory=Goal)
     links: tuple[LinkState, ...] | None = None
     last_day: tuple[Instant, Tally] | None = (NINE - 81 * HOUR, tally(175, 33, answered=189, transferred=23))
     started: float = field(default_factory=time.monotonic)
@@ -63,7 +69,7 @@ class Scene:
                           for wait in sorted(self.waits, reverse=True)),
             in_menu=0, connecting=0, talking=busy, passed_on=0,
             desks=Counter({DeskState.FREE: free, DeskState.BUSY: busy, DeskState.PAUSED: paused}),
-            breaches=(Breach(NINE + 62 * SECOND, "Hovednummer", "dagpenge", 27.4, "answered"),),
+            breaches=BREACHES,
             links=self.links if self.links is not None else (LinkState("pbx1", True, NINE, now),),
             gap_seconds_today=sum(self.gaps.values()), unaccounted_today=0, last_day=self.last_day)
 
@@ -80,7 +86,22 @@ class Scene:
         return replace(self, started=time.monotonic(), **changes)     # type: ignore[arg-type]
 
 
+async def days_of(view: str, first: date, last: date) -> list[Day]:
+    """Some weeks of working days, each a little different, as the store would tell them."""
+    del view
+    found = []
+    for back in range(40):
+        day = date(2026, 11, 23) - timedelta(days=back)
+        if day.weekday() > 4 or not first <= day <= last:
+            continue
+        met, missed = 150 + back * 7 % 40, 22 + back * 5 % 31
+        found.append(Day(day, Goal(), tally(met, missed, 3 if back == 4 else 0, met + missed - 12, 12 + back * 3 % 24),
+                         gap_seconds=240.0 if back == 4 else 0.0, breaches=BREACHES if back == 0 else ()))
+    return found
+
+
 def house_of(scene: Scene, views: tuple[View, ...] = (View("odense", "Kreds Odense"),), **choices: object) -> House:
     """A house that shows the scene in every view."""
+    choices.setdefault("history", days_of)
     return House(name="Eksempel A-kasse", zone=COPENHAGEN, views=views, snapshot=lambda view: scene.snapshot(view),
                  changed=asyncio.Event(), metrics=lambda: (b"", "text/plain"), **choices)  # type: ignore[arg-type]

@@ -3,12 +3,14 @@
 const SVG = "http://www.w3.org/2000/svg";
 const HALF_HOUR = 1_800_000;
 const LABELS = 4;
+const MOST = 26;                // half hours; a house that never closes sees nine hours back and three ahead
+const AHEAD = 6;
 let drawn = "";
 
 export function drawDay(svg, figures, now, words) {
   const { width, height } = svg.getBoundingClientRect();
   if (!width || !height) return;
-  const halves = slots(figures);
+  const halves = nearest(slots(figures), now);
   const current = halves.findIndex(([start]) => now >= start && now < start + HALF_HOUR);
   const key = JSON.stringify([halves, current, width, height]);
   if (key === drawn) return;
@@ -49,6 +51,13 @@ function slots(figures) {
     for (let at = start; at < end; at += HALF_HOUR) if (!known.has(at)) known.set(at, [at, 0, 0, 0, 0]);
   }
   return [...known.values()].sort((one, other) => one[0] - other[0]);
+}
+
+function nearest(halves, now) {
+  if (halves.length <= MOST) return halves;
+  const current = halves.findIndex(([start]) => now < start + HALF_HOUR);
+  const end = Math.max(24, Math.min(halves.length, current + AHEAD));
+  return halves.slice(end - 24, end);
 }
 
 function labels(halves, slot, y, words) {

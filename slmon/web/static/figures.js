@@ -51,7 +51,7 @@ function transferVerdict({ transferred, goal }, { _, percent, number }) {
   const limits = { good: percent(goal.good), ceiling: percent(goal.ceiling) };
   return {
     good: { text: _("Under %(good)s", limits), shape: "check" },
-    attention: { text: _("Between %(good)s and %(ceiling)s", { ...limits, good: number(goal.good) }), shape: "triangle" },
+    attention: { text: _("%(good)s to %(ceiling)s", { ...limits, good: number(goal.good) }), shape: "triangle" },
     over: { text: _("Over ceiling %(ceiling)s", limits), shape: "octagon" },
     too_few: { text: _("Too few calls yet"), shape: "none" },
   }[transferred.verdict];
@@ -71,7 +71,7 @@ function drawBand({ goal, transferred }) {
 
 function drawDesks({ desks }, stale, words) {
   for (const state of ["free", "busy", "paused"]) put(state, stale ? "–" : String(desks[state]));
-  put("free-word", words.ngettext("desk free", "desks free", desks.free));
+  put("free-word", words.ngettext("free", "free", desks.free));
 }
 
 // What makes today's figures less than sure, in words; "" when nothing does.
@@ -98,7 +98,8 @@ export function drawHours(mood, picture, now, words) {
 
 function hours({ hours: today, phase, closes }, words) {
   const { _ } = words;
-  if (phase === "open" && closes === null) return _("always open");
+  const round = today.some(([from, to]) => to - from >= 23 * 3_600_000);
+  if (round || (phase === "open" && closes === null)) return _("always open");
   if (!today.length) return _("closed today");
   const spans = today.map(([from, to]) => `${words.hour(from)}–${words.hour(to)}`).join(", ");
   return _("phone hours %(spans)s", { spans });

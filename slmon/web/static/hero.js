@@ -44,10 +44,10 @@ function drawRest(shown, words) {
   const { share, decimals } = shown.today;
   put("digits", words.share(share, decimals));
   mark(el("digits"), "data-long", "share");
-  put("unit", share === null ? _("no calls yet") : _("within %(n)s s", { n: shown.goal.seconds }));
+  put("unit", share === null ? _("no calls") : _("within %(n)s s", { n: shown.goal.seconds }));
   mark(el("fill"), "stroke-dasharray", `${(100 * (share ?? 0)).toFixed(1)} 100.5`);
   mark(el("mark"), "d", ringMark(shown.goal.share));
-  put("mood", _("Nobody is waiting"));
+  put("mood", _("Nobody waiting"));
   putShape(el("mood-shape"), "check");
 }
 
@@ -125,7 +125,7 @@ function opensWords(now, opens, words) {
   const days = words.days(now, opens);
   if (days === 0) return _("The phones open at %(time)s", { time });
   if (days === 1) return _("The phones open tomorrow at %(time)s", { time });
-  return _("The phones open %(day)s at %(time)s", { time, day: words.weekday(opens) });
+  return _("The phones open %(day)s at %(time)s", { time, day: days < 7 ? words.weekday(opens) : words.date(opens) });
 }
 
 function lastResult(shown, now, words) {
@@ -133,7 +133,8 @@ function lastResult(shown, now, words) {
   const last = shown.today.of ? { day: now, today: shown.today, transferred: shown.transferred } : shown.last_day;
   if (!last || !last.today.of) return "";
   const ago = words.days(last.day, now);
-  const day = ago === 0 ? _("Today") : ago === 1 ? _("Yesterday") : words.capital(words.weekday(last.day));
+  const day = ago === 0 ? _("Today") : ago === 1 ? _("Yesterday")
+    : words.capital(ago < 7 ? words.weekday(last.day) : words.date(last.day));
   const answered = _("%(day)s: %(share)s within %(goal)s s (%(part)s of %(of)s)", {
     day, share: words.share(last.today.share, last.today.decimals), goal: shown.goal.seconds,
     part: last.today.part, of: last.today.of });

@@ -6,6 +6,7 @@ export function makeWords({ language, texts, plurals }, zone) {
     timeZone: zone, hour: "2-digit", minute: "2-digit", year: "numeric", month: "2-digit", day: "2-digit", hourCycle: "h23",
   });
   const weekday = new Intl.DateTimeFormat(language, { timeZone: zone, weekday: "long" });
+  const date = new Intl.DateTimeFormat(language, { timeZone: zone, weekday: "long", day: "numeric", month: "long" });
   const mark = language === "en" ? ":" : ".";
 
   const fill = (text, values) => text.replace(/%\((\w+)\)s/g, (_, name) => String(values[name]));
@@ -35,6 +36,7 @@ export function makeWords({ language, texts, plurals }, zone) {
     hourAndMinute: (at) => moment(at),
     days: (from, to) => dayNumber(to) - dayNumber(from),
     weekday: (at) => weekday.format(new Date(at)),
+    date: (at) => date.format(new Date(at)),
     share(share, decimals) {
       if (share === null) return "–";
       const key = `share${decimals}`;
