@@ -92,9 +92,18 @@ def test_what_is_known_later_takes_the_place_of_what_was(store):
     store.save(ringing())
     store.flush(5)
     store.save(replace(FULL, call=ringing().call))
-    store.save(replace(FULL, call=ringing().call))
     store.flush(5)
-    assert kept(store) == [replace(FULL, call=ringing().call)]
+    last = replace(FULL, call=ringing().call, steps=FULL.steps[:1], transfers=FULL.transfers[1:])
+    store.save(last)
+    store.flush(5)
+    assert kept(store) == [last]
+
+
+def test_the_last_word_on_a_call_is_the_one_that_stays(store):
+    for line, at in (("first", RANG_IN), ("second", RANG_IN + 1), ("last", RANG_IN)):
+        store.save(replace(ringing(at=at), line=line))
+    store.flush(5)
+    assert [record.line for record in kept(store)] == ["last"]
 
 
 def test_the_same_id_an_hour_apart_is_another_call(store):
@@ -190,7 +199,7 @@ def test_a_note_is_kept_and_replaced(store):
 def test_old_calls_are_purged_and_open_ones_never(store):
     day = 24 * HOUR
     for number, age in enumerate((401, 399)):
-        store.save(ended(ringing(number, RANG_IN - age * day)))
+        store.save(replace(ended(ringing(number, RANG_IN - age * day)), steps=(Step(RANG_IN, "menu"),)))
     store.save(replace(ringing(2, RANG_IN - 500 * day), steps=(Step(RANG_IN, "menu"),)))
     store.mark_gap(GapMarked("pbx1", RANG_IN - 500 * day, RANG_IN - 499 * day, "old"))
     store.mark_gap(GapMarked("pbx1", RANG_IN - 450 * day, None, "open"))
@@ -199,7 +208,7 @@ def test_old_calls_are_purged_and_open_ones_never(store):
     assert [record.call[-1] for record in kept(store)] == ["2", "1"]
     assert [gap.reason for gap in store.gaps(0, RANG_IN)] == ["open"]
     with closing(sqlite3.connect(store.path)) as db:
-        assert db.execute("SELECT count(*) FROM steps").fetchone() == (1,)
+        assert db.execute("SELECT count(*) FROM steps").fetchone() == (2,)
 
 
 def test_a_reader_sees_what_the_writer_closed(path):
@@ -351,7 +360,7 @@ def test_a_broken_database_is_set_aside_and_a_new_one_begins(path, damage):
     if damage == "a torn header":
         content[:100] = bytes(100)
     elif damage == "a torn page":
-        content[2 * 4096:8 * 4096] = os.urandom(6 * 4096)
+        content[-4096:] = os.urandom(4096)
     else:
         content[:] = b"not a database, but some other text that is long enough to look at" * 20
     path.write_bytes(content)
@@ -362,6 +371,18 @@ def test_a_broken_database_is_set_aside_and_a_new_one_begins(path, damage):
         store.save(FULL)
         store.flush(5)
         assert kept(store) == [FULL]
+
+
+def test_what_a_broken_database_had_not_taken_in_yet_does_not_spill_into_the_new_one(store, path, tmp_path):
+    store.save(FULL)
+    store.flush(5)
+    broken = tmp_path / "broken.db"
+    broken.write_bytes(b"torn" + path.read_bytes()[4:])
+    journal = (tmp_path / "slmon.db-wal").read_bytes()
+    (tmp_path / "broken.db-wal").write_bytes(journal)
+    with opened(broken) as new:
+        assert Path(f"{new.set_aside}-wal").read_bytes() == journal      # for a person to rescue calls from
+        assert kept(new) == []
 
 
 def test_a_database_that_breaks_while_it_runs_is_set_aside_and_what_waits_is_kept(store, path):

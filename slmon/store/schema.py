@@ -7,6 +7,7 @@ import errno
 import os
 import sqlite3
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 
 from sqlite_utils import Database
@@ -114,13 +115,15 @@ def opened(path: Path, check: bool = True) -> tuple[Database, Path | None]:
     """
     if not path.parent.is_dir():
         raise StoreError(f"{path}: its folder is not there; make {path.parent}, or change [store] path")
+    connection = _connected(path)
     try:
-        return _ready(path, check), None
-    except sqlite3.DatabaseError as error:
+        return _ready(path, connection, check), None
+    except BaseException as error:
         if not broken(error):
+            connection.close()
             raise
-    aside = _set_aside(path)
-    return _ready(path, check), aside
+    aside = _set_aside(path, connection)
+    return _ready(path, _connected(path), check), aside
 
 
 def broken(error: BaseException) -> bool:
@@ -143,19 +146,18 @@ def refuse_foreign(path: Path, db: Database) -> None:
         raise StoreError(f"{path}: was written by a newer slmon ({newer[-1]}); use that one, or a copy from before it")
 
 
-def _ready(path: Path, check: bool) -> Database:
+def _connected(path: Path) -> sqlite3.Connection:
     _touch(path)
-    connection = sqlite3.connect(path, timeout=BUSY_SECONDS)
-    try:
-        db = Database(connection, execute_plugins=False)
-        if check:
-            _check(db)
-        refuse_foreign(path, db)
-        _settings(db)
-        migrations.apply(db)
-    except BaseException:
-        connection.close()
-        raise
+    return sqlite3.connect(path, timeout=BUSY_SECONDS)
+
+
+def _ready(path: Path, connection: sqlite3.Connection, check: bool) -> Database:
+    db = Database(connection, execute_plugins=False)
+    if check:
+        _check(db)
+    refuse_foreign(path, db)
+    _settings(db)
+    migrations.apply(db)
     return db
 
 
@@ -190,16 +192,20 @@ def _settings(db: Database) -> None:
         db.execute(f"PRAGMA application_id = {APPLICATION}")
 
 
-def _set_aside(path: Path) -> Path:
+def _set_aside(path: Path, connection: sqlite3.Connection) -> Path:
     """Rename the database and its companions, so that a person can look at them. Nothing is deleted."""
-    stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
-    aside = path.with_name(f"{path.name}.broken-{stamp}")
-    number = 1
-    while aside.exists():
-        number += 1
-        aside = path.with_name(f"{path.name}.broken-{stamp}-{number}")
+    if os.name == "nt":
+        connection.close()                         # there an open file cannot be renamed;
+    aside = _free_name(path)
     path.rename(aside)
     for companion in ("-wal", "-shm"):
         if Path(f"{path}{companion}").exists():
             Path(f"{path}{companion}").rename(f"{aside}{companion}")
+    connection.close()                             # elsewhere it comes last, for SQLite deletes its journal with it
     return aside
+
+
+def _free_name(path: Path) -> Path:
+    stamp = f"{path.name}.broken-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    names = (stamp if number == 1 else f"{stamp}-{number}" for number in count(1))
+    return next(name for name in map(path.with_name, names) if not name.exists())
