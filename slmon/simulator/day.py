@@ -17,14 +17,14 @@ LEAST_RIGHTS = frozenset({"call", "agent"})
 
 
 class LiveDay:
-    """A PBX with a day going on in it; time passes only in `clock.run`."""
+    """A PBX with a day going on in it; time passes only in `clock.run`. Without `desks`, only members ring."""
 
-    def __init__(self, seed: int, start: Instant, rate: Rate, house: House = DEMO) -> None:
+    def __init__(self, seed: int, start: Instant, rate: Rate, house: House = DEMO, desks: bool = True) -> None:
         self.clock = Clockwork(start)
         self.pbx = Pbx(house, self.clock, seed)
         self.truth: list[TrueCall] = []
         self._numbers = {number.pattern: number for number in house.numbers}
-        self.clock.start(self._follow(day(seed, start, house, rate)))
+        self.clock.start(self._follow(day(seed, start, house, rate, desks)))
 
     def _follow(self, plan: Iterator[Planned]) -> Script[None]:
         for planned in plan:

@@ -57,11 +57,13 @@ class AmiServer:
         self.faults = Faults()
         self.logins = 0
         self.received: list[bytes] = []                      # what clients said, whole actions
+        self.empty = asyncio.Event()                         # no client is there
         self._accounts = accounts
         self._host, self._port, self._speed, self._tls = host, port, speed, tls
         self._server: asyncio.Server | None = None
         self._sessions: set[Session] = set()
         self._pacing: asyncio.Task[None] | None = None
+        self._began, self._began_at = 0.0, 0                 # on the loop's clock, and on the day's
         day.pbx.listeners.append(self._heard)
 
     async def __aenter__(self) -> "AmiServer":
@@ -82,6 +84,7 @@ class AmiServer:
         self._server = await asyncio.get_running_loop().create_server(
             lambda: Session(self), self._host, self._port, ssl=self._tls)
         self._port = self._server.sockets[0].getsockname()[1]
+        self._began, self._began_at = asyncio.get_running_loop().time(), self.day.clock.now
         self._pacing = asyncio.create_task(self._pace(), name="simulated day")
 
     async def stop(self) -> None:
@@ -100,6 +103,11 @@ class AmiServer:
         self.day = day
         day.pbx.listeners.append(self._heard)
 
+    def catch_up(self) -> None:
+        """Let happen what is due by now."""
+        passed = asyncio.get_running_loop().time() - self._began
+        self.day.clock.run(self._began_at + of_seconds(passed * self._speed))
+
     def cut(self) -> None:
         """Reset all connections; the PBX goes on."""
         for session in list(self._sessions):
@@ -117,22 +125,23 @@ class AmiServer:
     def opened(self, session: "Session") -> None:
         """A client is there."""
         self._sessions.add(session)
+        self.empty.clear()
 
     def closed(self, session: "Session") -> None:
         """A client is gone."""
         self._sessions.discard(session)
+        if not self._sessions:
+            self.empty.set()
 
     def _heard(self, privilege: str, name: str, frame: bytes) -> None:
         for session in list(self._sessions):
             session.event(privilege, frame)
 
     async def _pace(self) -> None:
-        loop, clock = asyncio.get_running_loop(), self.day.clock
-        began, began_at = loop.time(), clock.now
         while True:
-            clock.run(began_at + of_seconds((loop.time() - began) * self._speed))
-            next_at = clock.next_at
-            pause = 1.0 if next_at is None else (next_at - clock.now) / 1e6 / self._speed
+            self.catch_up()
+            clock = self.day.clock
+            pause = 1.0 if clock.next_at is None else (clock.next_at - clock.now) / 1e6 / self._speed
             await asyncio.sleep(min(max(pause, 0.002), 1.0))
 
 
@@ -194,6 +203,7 @@ class Session(asyncio.Protocol):
 
     def _act(self, headers: dict[str, str]) -> None:
         name, action_id = headers.get("Action", "").lower(), headers.get("ActionID", "")
+        self._server.catch_up()
         match name:
             case "challenge" if self._server.faults.challenge:
                 self._write(lists.reply(action_id, "Success", f"Challenge: {_CHALLENGE}"))
