@@ -1,0 +1,130 @@
+"""Past days and weeks: the same figures as the board had on the day."""
+
+from dataclasses import replace
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from slmon.core.facts import CallId, CallRecord, CallUnaccounted, EndedBy, Outcome, Transfer, TransferKind
+from slmon.core.goals import Goal, Goals
+from slmon.core.hours import Hours, Schedule, week
+from slmon.core.instant import SECOND, Instant, from_datetime
+from slmon.core.scoreboard import Scoreboard
+from slmon.core.site import View
+from slmon.core.tally import Tally
+from slmon.store.calls import CallStore
+from slmon.store.history import History, week_of
+
+OPEN = {day: [(9 * 60, 15 * 60)] for day in range(5)}
+HOURS = Hours([Schedule(week(OPEN))])
+GOALS = Goals([(date.min, Goal()), (date(2026, 11, 24), Goal(answer_seconds=10))], HOURS.day_of)
+EVERYTHING = View("all", "Alt")
+DAGPENGE = View("dagpenge", "Dagpenge", queues=("dagpenge",))
+MONDAY, TUESDAY, SUNDAY = date(2026, 11, 23), date(2026, 11, 24), date(2026, 11, 22)
+
+
+def at(text: str) -> Instant:
+    return from_datetime(datetime.fromisoformat(text).replace(tzinfo=ZoneInfo("Europe/Copenhagen")))
+
+
+LATER = at("2026-12-01T12:00")
+
+
+def answered(rang_in: str, after: float, queue: str = "dagpenge") -> CallRecord:
+    arrived_at = at(rang_in)
+    answered_at = arrived_at + round(after * SECOND)
+    return CallRecord(CallId(f"pbx1/{arrived_at}"), "pbx1", arrived_at, line="Hovednummer", queues=(queue,),
+                      asked_at=arrived_at + SECOND, answered_at=answered_at, talking_at=answered_at,
+                      ended_at=answered_at + 60 * SECOND, outcome=Outcome.ANSWERED, ended_by=EndedBy.MEMBER,
+                      in_hours=HOURS.is_open(arrived_at))
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = CallStore(tmp_path / "slmon.db", batch_seconds=0.001)
+    yield store
+    store.close()
+
+
+def history_of(store: CallStore, *records: CallRecord) -> History:
+    for record in records:
+        store.save(record)
+    store.flush()
+    return History(store, HOURS, GOALS)
+
+
+def test_each_day_is_counted_by_its_own_goal(store):
+    history = history_of(store, answered("2026-11-23T10:00", 15), answered("2026-11-24T10:00", 15))
+    days = history.days(MONDAY, TUESDAY, EVERYTHING, LATER)
+    assert [(tally.met, tally.missed) for tally in days.values()] == [(1, 0), (0, 1)]
+
+
+def test_a_day_without_calls_is_there_and_empty(store):
+    assert history_of(store).days(SUNDAY, MONDAY, EVERYTHING, LATER) == {SUNDAY: Tally(), MONDAY: Tally()}
+
+
+def test_a_day_ends_at_the_sites_midnight(store):
+    history = history_of(store, answered("2026-11-23T23:59:59", 5), answered("2026-11-24T00:00", 5))
+    days = history.days(MONDAY, TUESDAY, EVERYTHING, LATER)
+    assert [tally.calls_outside_hours for tally in days.values()] == [1, 1]
+
+
+def test_a_view_has_the_calls_of_its_first_queue(store):
+    history = history_of(store, answered("2026-11-23T10:00", 5), answered("2026-11-23T10:01", 5, "efterløn"))
+    assert history.total(MONDAY, MONDAY, DAGPENGE, LATER).calls == 1
+    assert history.total(MONDAY, MONDAY, EVERYTHING, LATER).calls == 2
+
+
+def test_the_past_is_what_the_board_showed(store):
+    records = [
+        answered("2026-11-23T09:00", 20), answered("2026-11-23T09:01", 21), answered("2026-11-23T16:00", 3),
+        replace(answered("2026-11-23T10:00", 5), transfers=(
+            Transfer(TransferKind.BLIND, at("2026-11-23T10:00:30"), "203", at("2026-11-23T10:00:40")),)),
+        replace(answered("2026-11-23T11:00", 5), answered_at=None, talking_at=None, outcome=Outcome.ABANDONED),
+        replace(answered("2026-11-23T12:00", 5), excluded="test"),
+        replace(answered("2026-11-23T13:00", 5), answered_at=None, answered_between=(None, None))]
+    unaccounted = CallUnaccounted(records[-1].call, at("2026-11-23T13:05"), "gap")
+    store.mark_unaccounted(unaccounted)
+    board = Scoreboard(HOURS, GOALS)
+    evening = at("2026-11-23T20:00")
+    for record in records:
+        board.restore(record, evening)
+    board.record(unaccounted)
+    assert history_of(store, *records).total(MONDAY, MONDAY, EVERYTHING, evening) == board.snapshot(
+        EVERYTHING, evening).today
+
+
+def test_weeks_are_iso_weeks(store):
+    history = history_of(store, answered("2026-11-22T10:00", 5), answered("2026-11-23T10:00", 5))
+    weeks = history.weeks(SUNDAY, TUESDAY, EVERYTHING, LATER)
+    assert {week: tally.calls + tally.calls_outside_hours for week, tally in weeks.items()} == {
+        (2026, 47): 1, (2026, 48): 1}
+    assert week_of(date(2027, 1, 1)) == (2026, 53)
+
+
+def test_the_last_day_is_the_last_with_calls_in_opening_hours(store):
+    history = history_of(store, answered("2026-11-20T10:00", 5), answered("2026-11-21T10:00", 5))
+    found = history.last_day(MONDAY, EVERYTHING, LATER)
+    assert found is not None
+    assert (found[0], found[1].met) == (at("2026-11-20T00:00"), 1)
+    assert history.last_day(date(2026, 11, 20), EVERYTHING, LATER) is None
+
+
+def test_today_and_open_calls_are_counted_anew_and_settled_days_when_told_to(store):
+    noon = at("2026-11-24T12:00")
+    still_open = replace(answered("2026-11-23T10:00", 5), ended_at=None)
+    history = history_of(store, still_open)
+
+    def offered() -> list[int]:
+        store.flush()
+        return [tally.offered for tally in history.days(MONDAY, TUESDAY, EVERYTHING, noon).values()]
+
+    assert offered() == [1, 0]
+    store.save(answered("2026-11-24T10:00", 5))
+    store.save(replace(still_open, ended_at=noon))
+    assert offered() == [1, 1]
+    store.save(answered("2026-11-23T11:00", 5))                 # as backfill does
+    assert offered() == [1, 1]
+    history.forget(MONDAY)
+    assert offered() == [2, 1]
