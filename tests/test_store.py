@@ -139,6 +139,13 @@ def test_more_calls_than_a_portion_keep_their_own_journeys(store):
     assert [record.steps[0].detail for record in kept(store)] == [str(number) for number in range(2500)]
 
 
+def test_of_the_journeys_only_the_steps_asked_for_are_read(store):
+    store.save(FULL)
+    store.flush(5)
+    (record,) = store.between(0, RANG_IN + 1, ("queue",))
+    assert record == replace(FULL, steps=FULL.steps[1:2])
+
+
 def test_open_calls_are_those_that_have_no_end(store):
     store.save(ringing(1))
     store.save(ended(ringing(2)))

@@ -16,6 +16,7 @@ from slmon.core.tally import Tally, bounds_with, merged
 from slmon.store.reader import CallReader
 
 _ONE_DAY = timedelta(days=1)
+_STEPS = ("queue",)          # of a call's journey, all that its figures need
 
 Week = tuple[int, int]
 """ISO year and week: `(2026, 48)`."""
@@ -88,7 +89,7 @@ class History:
         unaccounted = {fact.call: fact for fact in self._calls.unaccounted(start, now + 1)}
         for day in _days(first, last):
             self._known[day] = _Day()
-        for record in self._calls.between(start, end):
+        for record in self._calls.between(start, end, _STEPS):
             known = self._known[self._hours.day_of(record.arrived_at)]
             tally = self.tally(record, now, unaccounted)
             known.cells.setdefault((record.line, record.queue), Tally()).add(tally)
