@@ -157,7 +157,8 @@ class Scoreboard:
 
     def desks_by_group(self) -> dict[str, Counter[DeskState]]:
         """How many desks of each group are in which state, "" for desks of no group; groups too small left out."""
-        states: dict[str, Counter[DeskState]] = {name: Counter() for name in ("", *(each.name for each in self._groups))}
+        names = "", *(group.name for group in self._groups)
+        states: dict[str, Counter[DeskState]] = {name: Counter() for name in names}
         for desk in self._desks.values():
             for group in self._groups_with(desk.desk) or ("",):
                 states[group][_state(desk)] += 1

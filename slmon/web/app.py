@@ -18,8 +18,8 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 import slmon
+from slmon.core.board import Snapshot
 from slmon.core.instant import as_datetime
-from slmon.core.scoreboard import Snapshot
 from slmon.core.site import View
 from slmon.web import board
 from slmon.web.goals import History, goals_page
@@ -28,6 +28,7 @@ from slmon.web.period import Kind, around, period_of
 from slmon.web.stream import Picture, Streams, TooManyBrowsers
 
 METRICS_KEPT_SECONDS = 0.5     # a scrape storm costs one rendering
+METRICS_KEPT = 4               # by what is accepted; Prometheus asks in one way
 log = structlog.get_logger(__name__)
 
 
@@ -41,7 +42,7 @@ class House:
     snapshot: Callable[[str], Snapshot]                    # of a view, now
     changed: asyncio.Event                                 # set whenever a snapshot may have changed; cleared here
     history: History                                       # the days of a view
-    metrics: Callable[[], tuple[bytes, str]]               # text and its content type
+    metrics: Callable[[str], tuple[bytes, str]]            # for an Accept header: text and its content type
     ready: Callable[[], str | None] = lambda: None         # None, or in words what is not up yet
     language: str = "da"
     demo: bool = False
@@ -159,16 +160,19 @@ async def serve(app: web.Application, host: str, port: int) -> AsyncIterator[str
 
 
 class _Metrics:
-    def __init__(self, render: Callable[[], tuple[bytes, str]]) -> None:
+    def __init__(self, render: Callable[[str], tuple[bytes, str]]) -> None:
         self._render = render
-        self._kept: tuple[bytes, str] = (b"", "")
-        self._kept_at = float("-inf")
+        self._kept: dict[str, tuple[float, bytes, str]] = {}
 
-    async def show(self, _: web.Request) -> web.Response:
+    async def show(self, request: web.Request) -> web.Response:
+        accept = request.headers.get("Accept", "")
+        at, body, content_type = self._kept.get(accept, (float("-inf"), b"", ""))
         now = time.monotonic()
-        if now - self._kept_at >= METRICS_KEPT_SECONDS:
-            self._kept, self._kept_at = self._render(), now
-        body, content_type = self._kept
+        if now - at >= METRICS_KEPT_SECONDS:
+            body, content_type = self._render(accept)
+            if len(self._kept) >= METRICS_KEPT:
+                self._kept.clear()
+            self._kept[accept] = now, body, content_type
         return web.Response(body=body, headers={"Content-Type": content_type, "Cache-Control": "no-store"})
 
 

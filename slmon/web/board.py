@@ -1,13 +1,16 @@
 """What one wallboard shows, as plain figures for the browser: a Snapshot in, JSON out. No words, no judging."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
+from slmon.core.board import HalfHour, LinkState, Snapshot
 from slmon.core.facts import DeskState
 from slmon.core.goals import Goal, Share, answer_within, band, standing, transfer_rate
+from slmon.core.hours import Opening
 from slmon.core.instant import Instant
-from slmon.core.scoreboard import HalfHour, LinkState, Opening, Snapshot, Tally
+from slmon.core.tally import Tally
 from slmon.web.stream import Picture
 from slmon.web.words import decimals_that_tell
 
@@ -27,8 +30,7 @@ def _figures(snapshot: Snapshot) -> dict[str, Any]:
         "goal": {"seconds": goal.answer_seconds, "share": goal.answer_share,
                  "good": goal.transfer_good, "ceiling": goal.transfer_ceiling},
         "waiting": [_ms(member.arrived_at) for member in snapshot.waiting],
-        "desks": {"free": snapshot.desks[DeskState.FREE] + snapshot.desks[DeskState.RINGING],
-                  "busy": snapshot.desks[DeskState.BUSY], "paused": snapshot.desks[DeskState.PAUSED]},
+        "desks": _desks(snapshot.desks),
         "today": _answered(snapshot.today, goal),
         "transferred": _transferred(snapshot.today, goal),
         "half": _answered(snapshot.last_half_hour, goal),
@@ -41,6 +43,15 @@ def _figures(snapshot: Snapshot) -> dict[str, Any]:
             "today": _answered(snapshot.last_day[1], goal),
             "transferred": _transferred(snapshot.last_day[1], goal)},
     }
+
+
+def _desks(desks: Counter[DeskState]) -> dict[str, int] | None:
+    """None where no desk is known, or the group is too small to be shown."""
+    if not desks:
+        return None
+    # a desk that rings is free until it is picked up
+    return {"free": desks[DeskState.FREE] + desks[DeskState.RINGING], "busy": desks[DeskState.BUSY],
+            "paused": desks[DeskState.PAUSED]}
 
 
 def _opening(opening: Opening) -> dict[str, Any]:

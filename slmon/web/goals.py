@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from slmon.core.board import Breach
 from slmon.core.goals import (
     FORMULAS,
     Band,
@@ -15,7 +16,6 @@ from slmon.core.goals import (
     standing,
     transfer_rate,
 )
-from slmon.core.scoreboard import Breach
 from slmon.core.tally import Tally, merged
 from slmon.web.period import Kind, Period, around
 from slmon.web.words import decimals_that_tell

@@ -135,7 +135,7 @@ def words(language: str) -> Words:
                     plurals[one] = (for_one, for_many)
                 case str(text), str(translated) if translated:
                     texts[text] = translated
-    return Words(language, Locale(language), texts, plurals)
+    return Words(language, Locale.parse("en_GB" if language == "en" else language), texts, plurals)
 
 
 def decimals_that_tell(share: float | None, *limits: float) -> int:

@@ -70,8 +70,8 @@ function drawBand({ goal, transferred }) {
 }
 
 function drawDesks({ desks }, stale, words) {
-  for (const state of ["free", "busy", "paused"]) put(state, stale ? "–" : String(desks[state]));
-  put("free-word", words.ngettext("free", "free", desks.free));
+  for (const state of ["free", "busy", "paused"]) put(state, stale || !desks ? "–" : String(desks[state]));
+  put("free-word", words.ngettext("free", "free", desks?.free ?? 0));
 }
 
 // What makes today's figures less than sure, in words; "" when nothing does.

@@ -86,20 +86,21 @@ export function drawMessage(mood, shown, now, words) {
 }
 
 function message(mood, shown, now, words) {
-  const { _ } = words;
+  const { _, ngettext } = words;
   if (mood.kind === "opening") return { title: _("Fetching figures …"), more: "", last: "", shape: "clock" };
   if (mood.kind === "stale") return { ...stale(mood, words), last: "", shape: "crossed" };
   const { phase, holiday, opens } = shown.opening;
   const opening = opens === null ? "" : opensWords(now, opens, words);
   const last = lastResult(shown, now, words);
   if (phase === "holiday") {
-    return { title: _("Closed: %(holiday)s", { holiday: holiday ?? _("holiday") }), more: opening, last, shape: "clock" };
+    const name = holiday ?? _("holiday");
+    return { title: _("Closed: %(holiday)s", { holiday: name }), more: opening, last, shape: "clock" };
   }
   if (phase === "opening_soon" && opens !== null) {
     const minutes = Math.max(1, Math.ceil((opens - now) / 60_000));
-    const free = words.ngettext("%(n)s desk is ready", "%(n)s desks are ready", shown.desks.free);
+    const ready = shown.desks && ngettext("%(n)s desk is ready", "%(n)s desks are ready", shown.desks.free);
     return { title: _("The phones open in %(n)s min.", { n: minutes }),
-      more: `${_("at %(time)s", { time: words.clock(opens) })} · ${free}`, last, shape: "clock" };
+      more: _("at %(time)s", { time: words.clock(opens) }) + (ready ? ` · ${ready}` : ""), last, shape: "clock" };
   }
   return { title: opening || _("The phones are closed"), more: "", last, shape: "clock" };
 }
@@ -139,5 +140,7 @@ function lastResult(shown, now, words) {
     day, share: words.share(last.today.share, last.today.decimals), goal: shown.goal.seconds,
     part: last.today.part, of: last.today.of });
   if (!last.transferred.of) return `${answered}.`;
-  return `${answered}, ${_("%(share)s transferred", { share: words.share(last.transferred.share, last.transferred.decimals) })}.`;
+  const share = words.share(last.transferred.share, last.transferred.decimals);
+  const transferred = _("%(share)s transferred", { share });
+  return `${answered}, ${transferred}.`;
 }

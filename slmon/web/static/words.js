@@ -1,12 +1,13 @@
 // What the board says, in the page's language: the catalogue comes with the page, numbers and times from Intl.
 
 export function makeWords({ language, texts, plurals }, zone) {
+  const locale = language === "en" ? "en-GB" : language;
   const numbers = new Map();
   const parts = new Intl.DateTimeFormat("en-GB", {
     timeZone: zone, hour: "2-digit", minute: "2-digit", year: "numeric", month: "2-digit", day: "2-digit", hourCycle: "h23",
   });
-  const weekday = new Intl.DateTimeFormat(language, { timeZone: zone, weekday: "long" });
-  const date = new Intl.DateTimeFormat(language, { timeZone: zone, weekday: "long", day: "numeric", month: "long" });
+  const weekday = new Intl.DateTimeFormat(locale, { timeZone: zone, weekday: "long" });
+  const date = new Intl.DateTimeFormat(locale, { timeZone: zone, weekday: "long", day: "numeric", month: "long" });
   const mark = language === "en" ? ":" : ".";
 
   const fill = (text, values) => text.replace(/%\((\w+)\)s/g, (_, name) => String(values[name]));
@@ -41,14 +42,14 @@ export function makeWords({ language, texts, plurals }, zone) {
       if (share === null) return "–";
       const key = `share${decimals}`;
       if (!numbers.has(key)) {
-        numbers.set(key, new Intl.NumberFormat(language, {
+        numbers.set(key, new Intl.NumberFormat(locale, {
           style: "percent", minimumFractionDigits: decimals, maximumFractionDigits: decimals }));
       }
       return numbers.get(key).format(share);
     },
     percent(share) {
       if (!numbers.has("percent")) {
-        numbers.set("percent", new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 1 }));
+        numbers.set("percent", new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 1 }));
       }
       return numbers.get("percent").format(share);
     },

@@ -1,18 +1,21 @@
-"""A house by hand for the browser tests: real snapshots, a served board, a clock that stands where it is set."""
+"""A house by hand for the tests of the web: real snapshots whose clock starts where it is set and runs on."""
 
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
+from slmon.core.board import Breach, HalfHour, LinkState, Snapshot, Waiting
 from slmon.core.facts import DeskState
 from slmon.core.goals import Goal
 from slmon.core.hours import Opening, Phase
 from slmon.core.instant import SECOND, Instant
-from slmon.core.scoreboard import Breach, HalfHour, LinkState, Snapshot, Tally, Waiting
 from slmon.core.site import View
+from slmon.core.tally import Tally
 from slmon.web.app import House
 from slmon.web.goals import Day
 
@@ -45,7 +48,7 @@ class Scene:
     holiday: str | None = None
     opens_at: Instant | None = None
     hours: tuple[tuple[Instant, Instant], ...] = ((NINE, NINE + 6 * HOUR),)
-    desks: tuple[int, int, int] = (4, 7, 2)
+    desks: tuple[int, int, int] | None = (4, 7, 2)
     gaps: dict[int, float] = field(default_factory=dict)   # half hour's number -> seconds
     goal: Goal = field(default_factory=Goal)
     links: tuple[LinkState, ...] | None = None
@@ -61,14 +64,15 @@ class Scene:
         now = self.now()
         opening = Opening(self.phase, self.holiday, self.opens_at,
                           self.hours[-1][1] if self.phase is Phase.OPEN and self.hours else None, self.hours)
-        free, busy, paused = self.desks
+        free, busy, paused = self.desks or (0, 0, 0)
         return Snapshot(
             at=now, opening=opening, goal=self.goal, today=self.today, last_half_hour=self.half,
             half_hours=self.half_hours(now),
             waiting=tuple(Waiting(self.at - round(wait * SECOND), self.at, "dagpenge", "Hovednummer")
                           for wait in sorted(self.waits, reverse=True)),
             in_menu=0, connecting=0, talking=busy, passed_on=0,
-            desks=Counter({DeskState.FREE: free, DeskState.BUSY: busy, DeskState.PAUSED: paused}),
+            desks=Counter() if self.desks is None else Counter(
+                {DeskState.FREE: free, DeskState.BUSY: busy, DeskState.PAUSED: paused}),
             breaches=BREACHES,
             links=self.links if self.links is not None else (LinkState("pbx1", True, NINE, now),),
             gap_seconds_today=sum(self.gaps.values()), unaccounted_today=0, last_day=self.last_day)
@@ -81,9 +85,9 @@ class Scene:
             HalfHour(NINE + index * HOUR // 2, tally(met, missed, undecided), self.gaps.get(index, 0.0))
             for index, (met, missed, undecided) in enumerate(HALVES) if NINE + index * HOUR // 2 <= now)
 
-    def but(self, **changes: object) -> "Scene":
-        """The same scene with other things in it."""
-        return replace(self, started=time.monotonic(), **changes)     # type: ignore[arg-type]
+    def but(self, **changes: Any) -> "Scene":
+        """The same scene from its start, with other things in it."""
+        return replace(self, started=time.monotonic(), **changes)
 
 
 async def days_of(view: str, first: date, last: date) -> list[Day]:
@@ -100,8 +104,11 @@ async def days_of(view: str, first: date, last: date) -> list[Day]:
     return found
 
 
-def house_of(scene: Scene, views: tuple[View, ...] = (View("odense", "Kreds Odense"),), **choices: object) -> House:
-    """A house that shows the scene in every view."""
+def house_of(scenes: "Scene | dict[str, Scene]", views: Sequence[View] | None = None, **choices: Any) -> House:
+    """A house that shows the scene, or in each view its own."""
+    shown = scenes if isinstance(scenes, dict) else {"odense": scenes}
     choices.setdefault("history", days_of)
-    return House(name="Eksempel A-kasse", zone=COPENHAGEN, views=views, snapshot=lambda view: scene.snapshot(view),
-                 changed=asyncio.Event(), metrics=lambda: (b"", "text/plain"), **choices)  # type: ignore[arg-type]
+    return House(name="Eksempel A-kasse", zone=COPENHAGEN, changed=asyncio.Event(),
+                 views=views or [View(name, "Kreds Odense") for name in shown],
+                 snapshot=lambda view: (shown.get(view) or shown["odense"]).snapshot(view),
+                 metrics=lambda accept: (b"slmon_open 1\n", "text/plain; version=0.0.4"), **choices)
