@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from slmon.core.facts import CallId, CallRecord, CallUnaccounted, EndedBy, Outcome, Transfer, TransferKind
+from slmon.core.facts import CallId, CallRecord, CallUnaccounted, EndedBy, GapMarked, Outcome, Transfer, TransferKind
 from slmon.core.goals import Goal, Goals
 from slmon.core.hours import Hours, Schedule, week
 from slmon.core.instant import SECOND, Instant, from_datetime
@@ -14,7 +14,7 @@ from slmon.core.scoreboard import Scoreboard
 from slmon.core.site import View
 from slmon.core.tally import Tally
 from slmon.store.calls import CallStore
-from slmon.store.history import History, week_of
+from slmon.store.history import Day, History, week_of
 
 OPEN = {day: [(9 * 60, 15 * 60)] for day in range(5)}
 HOURS = Hours([Schedule(week(OPEN))])
@@ -56,24 +56,24 @@ def history_of(store: CallStore, *records: CallRecord) -> History:
 
 def test_each_day_is_counted_by_its_own_goal(store):
     history = history_of(store, answered("2026-11-23T10:00", 15), answered("2026-11-24T10:00", 15))
-    days = history.days(MONDAY, TUESDAY, EVERYTHING, LATER)
-    assert [(tally.met, tally.missed) for tally in days.values()] == [(1, 0), (0, 1)]
+    days = history.days(EVERYTHING, MONDAY, TUESDAY, LATER)
+    assert [(day.tally.met, day.tally.missed) for day in days] == [(1, 0), (0, 1)]
 
 
 def test_a_day_without_calls_is_there_and_empty(store):
-    assert history_of(store).days(SUNDAY, MONDAY, EVERYTHING, LATER) == {SUNDAY: Tally(), MONDAY: Tally()}
+    assert history_of(store).days(EVERYTHING, SUNDAY, MONDAY, LATER) == [
+        Day(SUNDAY, Goal(), Tally(), 0.0, ()), Day(MONDAY, Goal(), Tally(), 0.0, ())]
 
 
 def test_a_day_ends_at_the_sites_midnight(store):
     history = history_of(store, answered("2026-11-23T23:59:59", 5), answered("2026-11-24T00:00", 5))
-    days = history.days(MONDAY, TUESDAY, EVERYTHING, LATER)
-    assert [tally.calls_outside_hours for tally in days.values()] == [1, 1]
+    days = history.days(EVERYTHING, MONDAY, TUESDAY, LATER)
+    assert [day.tally.calls_outside_hours for day in days] == [1, 1]
 
 
 def test_a_view_has_the_calls_of_its_first_queue(store):
     history = history_of(store, answered("2026-11-23T10:00", 5), answered("2026-11-23T10:01", 5, "efterløn"))
-    assert history.total(MONDAY, MONDAY, DAGPENGE, LATER).calls == 1
-    assert history.total(MONDAY, MONDAY, EVERYTHING, LATER).calls == 2
+    assert [history.days(view, MONDAY, MONDAY, LATER)[0].tally.calls for view in (DAGPENGE, EVERYTHING)] == [1, 2]
 
 
 def test_the_past_is_what_the_board_showed(store):
@@ -85,19 +85,24 @@ def test_the_past_is_what_the_board_showed(store):
         replace(answered("2026-11-23T12:00", 5), excluded="test"),
         replace(answered("2026-11-23T13:00", 5), answered_at=None, answered_between=(None, None))]
     unaccounted = CallUnaccounted(records[-1].call, at("2026-11-23T13:05"), "gap")
+    gap = GapMarked("pbx1", at("2026-11-23T12:59"), at("2026-11-23T13:05"), "connection reset")
     store.mark_unaccounted(unaccounted)
+    store.mark_gap(gap)
     board = Scoreboard(HOURS, GOALS)
     evening = at("2026-11-23T20:00")
     for record in records:
         board.restore(record, evening)
     board.record(unaccounted)
-    assert history_of(store, *records).total(MONDAY, MONDAY, EVERYTHING, evening) == board.snapshot(
-        EVERYTHING, evening).today
+    board.record(gap)
+    shown = board.snapshot(EVERYTHING, evening)
+    (day,) = history_of(store, *records).days(EVERYTHING, MONDAY, MONDAY, evening)
+    assert day == Day(MONDAY, Goal(), shown.today, shown.gap_seconds_today, shown.breaches)
+    assert (day.tally.missed, len(day.breaches), day.gap_seconds) == (2, 2, 360.0)
 
 
 def test_weeks_are_iso_weeks(store):
     history = history_of(store, answered("2026-11-22T10:00", 5), answered("2026-11-23T10:00", 5))
-    weeks = history.weeks(SUNDAY, TUESDAY, EVERYTHING, LATER)
+    weeks = history.weeks(EVERYTHING, SUNDAY, TUESDAY, LATER)
     assert {week: tally.calls + tally.calls_outside_hours for week, tally in weeks.items()} == {
         (2026, 47): 1, (2026, 48): 1}
     assert week_of(date(2027, 1, 1)) == (2026, 53)
@@ -105,10 +110,10 @@ def test_weeks_are_iso_weeks(store):
 
 def test_the_last_day_is_the_last_with_calls_in_opening_hours(store):
     history = history_of(store, answered("2026-11-20T10:00", 5), answered("2026-11-21T10:00", 5))
-    found = history.last_day(MONDAY, EVERYTHING, LATER)
+    found = history.last_day(EVERYTHING, MONDAY, LATER)
     assert found is not None
-    assert (found[0], found[1].met) == (at("2026-11-20T00:00"), 1)
-    assert history.last_day(date(2026, 11, 20), EVERYTHING, LATER) is None
+    assert (found.date, found.tally.met) == (date(2026, 11, 20), 1)
+    assert history.last_day(EVERYTHING, date(2026, 11, 20), LATER) is None
 
 
 def test_today_and_open_calls_are_counted_anew_and_settled_days_when_told_to(store):
@@ -118,7 +123,7 @@ def test_today_and_open_calls_are_counted_anew_and_settled_days_when_told_to(sto
 
     def offered() -> list[int]:
         store.flush()
-        return [tally.offered for tally in history.days(MONDAY, TUESDAY, EVERYTHING, noon).values()]
+        return [day.tally.offered for day in history.days(EVERYTHING, MONDAY, TUESDAY, noon)]
 
     assert offered() == [1, 0]
     store.save(answered("2026-11-24T10:00", 5))
@@ -128,3 +133,9 @@ def test_today_and_open_calls_are_counted_anew_and_settled_days_when_told_to(sto
     assert offered() == [1, 1]
     history.forget(MONDAY)
     assert offered() == [2, 1]
+
+
+def test_a_day_to_come_has_no_calls_and_no_gap(store):
+    store.mark_gap(GapMarked("pbx1", at("2026-11-23T10:00"), None, "connection reset"))
+    monday, tuesday = history_of(store).days(EVERYTHING, MONDAY, TUESDAY, at("2026-11-23T11:00"))
+    assert (monday.gap_seconds, tuesday.gap_seconds) == (3600.0, 0.0)

@@ -133,7 +133,7 @@ class Sheet:
         missed = [call for cell in self._days.get(day, {}).values() if cell.tally.missed
                   for call in cell.calls if call.counted.missed]
         missed.sort(key=lambda call: (-call.arrived_at, call.call))
-        return tuple(_breach(call) for call in missed)
+        return tuple(breach(call) for call in missed)
 
     def _last_day(self, today: date) -> tuple[date, Tally] | None:
         """The later of what was counted here and what was seeded."""
@@ -145,7 +145,8 @@ class Sheet:
         return max(counted, key=lambda each: each[0], default=None)
 
 
-def _breach(call: CountedCall) -> Breach:
+def breach(call: CountedCall) -> Breach:
+    """The call over the target, as boards and pages list it."""
     outcome = Outcome.ANSWERED if call.answered is not None else None
     if outcome is None and call.record is not None:
         outcome = call.record.outcome

@@ -5,12 +5,15 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import cast
 
+from slmon.core.board import Breach
 from slmon.core.counted import CallFact, CountedCall
-from slmon.core.facts import CallId, CallRecord, CallUnaccounted
+from slmon.core.facts import CallRecord, CallUnaccounted, GapMarked
+from slmon.core.gaps import seconds_covered
 from slmon.core.goals import Goal, Goals
 from slmon.core.hours import Hours
 from slmon.core.instant import Instant
 from slmon.core.retold import retold
+from slmon.core.sheet import breach
 from slmon.core.site import View
 from slmon.core.tally import Tally, bounds_with, merged
 from slmon.store.reader import CallReader
@@ -22,60 +25,85 @@ Week = tuple[int, int]
 """ISO year and week: `(2026, 48)`."""
 
 
-@dataclass(slots=True)
-class _Day:
-    """A day's calls by where they belong: line and first queue. `settled`: they have all ended."""
+@dataclass(frozen=True, slots=True)
+class Day:
+    """What one day came to, by the goal that held on it."""
 
-    cells: dict[tuple[str | None, str | None], Tally] = field(default_factory=dict)
+    date: date
+    goal: Goal
+    tally: Tally
+    gap_seconds: float                 # in which at least one PBX was not heard
+    breaches: tuple[Breach, ...]       # calls over the target, newest first
+
+
+@dataclass(slots=True)
+class _Cell:
+    """The calls of one day that belong to one line and first queue."""
+
+    tally: Tally = field(default_factory=Tally)
+    breaches: list[Breach] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Counted:
+    """A day's calls by where they belong. `settled`: they have all ended, and nothing of them will change."""
+
+    cells: dict[tuple[str | None, str | None], _Cell] = field(default_factory=dict)
     settled: bool = True
 
-    def tally(self, view: View) -> Tally:
-        return merged(tally for (line, queue), tally in self.cells.items() if view.has_call(line, queue))
+    def of(self, view: View) -> list[_Cell]:
+        return [cell for (line, queue), cell in self.cells.items() if view.has_call(line, queue)]
 
 
 class History:
-    """The figures of past days. Days that are over and settled are counted once and remembered; see `forget`."""
+    """The figures of past days. Days that are over and settled are counted once and remembered; see `forget`.
+
+    Reading takes a while: not for the event loop. One thread at a time.
+    """
 
     def __init__(self, calls: CallReader, hours: Hours, goals: Goals) -> None:
         self._calls = calls
         self._hours = hours
         self._goals = goals
         self._bounds = bounds_with(goals.targets)
-        self._known: dict[date, _Day] = {}
+        self._known: dict[date, _Counted] = {}
 
-    def days(self, first: date, last: date, view: View, now: Instant) -> dict[date, Tally]:
-        """Every day from the first to the last, both included, with what its calls came to. Not for the event loop.
+    def days(self, view: View, first: date, last: date, now: Instant) -> list[Day]:
+        """Every day of the view from the first to the last, both included.
 
-        The tallies are the caller's own. `now`: up to when open calls were watched, see `retold`.
+        `now`: the present, and up to when open calls were watched, see `retold`.
         """
         self._count(first, last, now)
-        return {day: self._known[day].tally(view) for day in _days(first, last)}
+        gaps = self._calls.gaps(self._hours.midnight(first), self._hours.midnight(last + _ONE_DAY))
+        return [self._day(view, day, gaps, now) for day in _days(first, last)]
 
-    def weeks(self, first: date, last: date, view: View, now: Instant) -> dict[Week, Tally]:
+    def weeks(self, view: View, first: date, last: date, now: Instant) -> dict[Week, Tally]:
         """As `days`, by ISO week; the first and last week have only the days asked for."""
         found: dict[Week, Tally] = {}
-        for day, tally in self.days(first, last, view, now).items():
-            found.setdefault(week_of(day), Tally()).add(tally)
+        for day in self.days(view, first, last, now):
+            found.setdefault(week_of(day.date), Tally()).add(day.tally)
         return found
 
-    def total(self, first: date, last: date, view: View, now: Instant) -> Tally:
-        """As `days`, all of them together."""
-        return merged(self.days(first, last, view, now).values())
-
-    def last_day(self, before: date, view: View, now: Instant) -> tuple[Instant, Tally] | None:
-        """The last day before that one on which the view had calls in opening hours: its midnight, and its figures."""
-        limit = self._hours.midnight(before)
-        while (arrived_at := self._calls.last_arrival(limit)) is not None:
-            day = self._hours.day_of(arrived_at)
-            tally = self.days(day, day, view, now)[day]
-            limit = self._hours.midnight(day)
-            if tally.calls:
-                return limit, tally
+    def last_day(self, view: View, before: date, now: Instant) -> Day | None:
+        """The last day before that one on which the view had calls in opening hours."""
+        limit = before
+        while (arrived_at := self._calls.last_arrival(self._hours.midnight(limit))) is not None:
+            limit = self._hours.day_of(arrived_at)
+            (day,) = self.days(view, limit, limit, now)
+            if day.tally.calls:
+                return day
         return None
 
     def forget(self, day: date) -> None:
         """Count that day anew when it is next asked for: backfill knows better now."""
         self._known.pop(day, None)
+
+    def _day(self, view: View, day: date, gaps: list[GapMarked], now: Instant) -> Day:
+        cells = self._known[day].of(view)
+        breaches = sorted((each for cell in cells for each in cell.breaches), key=lambda each: -each.arrived_at)
+        ends_at = min(now, self._hours.midnight(day + _ONE_DAY))
+        return Day(day, self._goals.goal_of(day), merged(cell.tally for cell in cells),
+                   seconds_covered(gaps, self._hours.midnight(day), ends_at), tuple(breaches))
 
     def _count(self, first: date, last: date, now: Instant) -> None:
         today = self._hours.day_of(now)
@@ -88,28 +116,28 @@ class History:
         start, end = self._hours.midnight(first), self._hours.midnight(last + _ONE_DAY)
         unaccounted = {fact.call: fact for fact in self._calls.unaccounted(start, now + 1)}
         for day in _days(first, last):
-            self._known[day] = _Day()
+            self._known[day] = _Counted()
         for record in self._calls.between(start, end, _STEPS):
             known = self._known[self._hours.day_of(record.arrived_at)]
-            tally = self.tally(record, now, unaccounted)
-            known.cells.setdefault((record.line, record.queue), Tally()).add(tally)
+            call = self._counted(record, now, unaccounted.get(record.call))
+            cell = known.cells.setdefault((record.line, record.queue), _Cell())
+            counted = call.tally()
+            cell.tally.add(counted)
+            cell.breaches += [breach(call)] * counted.missed
             known.settled &= record.ended_at is not None and record.outcome is not None
 
-    def tally(self, record: CallRecord, now: Instant, unaccounted: dict[CallId, CallUnaccounted]) -> Tally:
-        """What one call comes to, by the goal of its day."""
-        goal = self._goals.goal_at(record.arrived_at)
-        call = self._counted(record, goal)
+    def _counted(self, record: CallRecord, now: Instant, unaccounted: CallUnaccounted | None) -> CountedCall:
+        """One call as the board counts it, by the goal of its day."""
+        at = record.arrived_at
+        goal = self._goals.goal_at(at)
+        call = CountedCall(record.call, at, record.line, record.in_hours, record.excluded, self._hours.day_of(at),
+                           self._hours.half_hour(at), goal, self._bounds)
         for fact in cast(Iterator[CallFact], retold(record, goal, now)):
             if call.is_news(fact):
                 call.note(fact)
-        if record.call in unaccounted:
-            call.note(unaccounted[record.call])
-        return call.tally()
-
-    def _counted(self, record: CallRecord, goal: Goal) -> CountedCall:
-        at = record.arrived_at
-        return CountedCall(record.call, at, record.line, record.in_hours, record.excluded, self._hours.day_of(at),
-                           self._hours.half_hour(at), goal, self._bounds)
+        if unaccounted is not None:
+            call.note(unaccounted)
+        return call
 
 
 def week_of(day: date) -> Week:
