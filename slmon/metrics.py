@@ -38,7 +38,8 @@ NONE = ""
 MOST_CHILDREN = 200
 CALL = ("pbx", "line", "queue")
 Key = TypeVar("Key")
-UNACCOUNTED_REASONS = ("orphan", "reconnect", "restart")
+ODDITIES = ("unannounced_leg",)
+UNACCOUNTED_REASONS = ("lost",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class Labels:
     pbxes: tuple[str, ...]
     lines: tuple[str, ...] = ()
     queues: tuple[str, ...] = ()
-    oddities: tuple[str, ...] = ()
+    oddities: tuple[str, ...] = ODDITIES
     unaccounted: tuple[str, ...] = UNACCOUNTED_REASONS
 
     def of(self, names: Names) -> Names:

@@ -1,12 +1,15 @@
 """The metrics page: names, labels and totals as promised, readable by Prometheus' own parsers."""
 
+import re
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
 from prometheus_client.openmetrics import parser as openmetrics_parser
 from prometheus_client.parser import text_string_to_metric_families
 
+from slmon import metrics
 from slmon.core import facts as f
 from slmon.core.facts import CallId, DeskState, EndedBy, Outcome, Place, Quality, TransferKind, Verdict
 from slmon.core.goals import Goal, Goals
@@ -18,7 +21,7 @@ from slmon.metrics import MOST_CHILDREN, Labels, Metrics
 
 MONDAY_TEN = 1_795_424_400 * SECOND
 HOURS = Hours([Schedule(week({day: [(540, 900)] for day in range(5)}))])
-LABELS = Labels(("pbx1", "pbx2"), ("Hovednummer", "Direkte"), ("dagpenge", "medlem"), oddities=("unannounced_leg",))
+LABELS = Labels(("pbx1", "pbx2"), ("Hovednummer", "Direkte"), ("dagpenge", "medlem"))
 CALL = CallId("pbx1/1.0")
 
 
@@ -74,7 +77,7 @@ def test_every_name_of_the_contract_is_there_at_nought_before_any_call():
     at_nought = {
         "slmon_calls_total": {"outcome": "abandoned"}, "slmon_calls_judged_total": {"verdict": "undecided"},
         "slmon_calls_offered_total": {}, "slmon_calls_answered_total": {}, "slmon_calls_transferred_total": {},
-        "slmon_transfers_total": {"kind": "park"}, "slmon_calls_unaccounted_total": {"reason": "reconnect"},
+        "slmon_transfers_total": {"kind": "park"}, "slmon_calls_unaccounted_total": {"reason": "lost"},
         "slmon_answer_seconds_count": {}, "slmon_answer_seconds_sum": {}, "slmon_answer_seconds_bucket": {"le": "20.0"},
         "slmon_waiting_calls": {}, "slmon_longest_wait_seconds": {}, "slmon_talking_calls": {},
     }
@@ -87,6 +90,12 @@ def test_every_name_of_the_contract_is_there_at_nought_before_any_call():
     assert samples["slmon_pbx_oddities_total", frozenset({("pbx", "pbx2"), ("kind", "unannounced_leg")})] == 0
     assert samples["slmon_event_lag_seconds", frozenset({("pbx", "pbx1")})] == 0
     assert samples["slmon_store_pending", frozenset()] == 0
+
+
+def test_every_kind_that_the_core_can_tell_has_a_child_at_nought():
+    source = "".join(path.read_text(encoding="utf-8") for path in (Path(metrics.__file__).parent / "core").glob("*.py"))
+    assert set(re.findall(r'_odd\("(\w+)"', source)) == set(metrics.ODDITIES)
+    assert set(re.findall(r'CallUnaccounted\(.*"(\w+)"\)', source)) == set(metrics.UNACCOUNTED_REASONS)
 
 
 def test_a_call_is_counted_once_under_each_name():

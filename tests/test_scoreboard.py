@@ -338,6 +338,7 @@ def test_a_group_that_is_too_small_shows_no_desks():
 def test_a_link_is_down_until_it_is_up_and_a_return_is_a_reconnect():
     scoreboard = board()
     assert not scoreboard.snapshot(ALL, TEN).links[0].up
+    scoreboard.heard("pbx1", TEN)
     scoreboard.link_changed("pbx1", TEN, True)
     assert scoreboard.totals.reconnects["pbx1"] == 0
     scoreboard.heard("pbx1", TEN + 7 * SECOND)
@@ -347,6 +348,7 @@ def test_a_link_is_down_until_it_is_up_and_a_return_is_a_reconnect():
     assert (link.up, link.since, link.last_event_at, link.reason) == (
         False, TEN + 9 * SECOND, TEN + 7 * SECOND, "connection refused")
     scoreboard.link_changed("pbx1", TEN + 40 * SECOND, True)
+    scoreboard.link_changed("pbx1", TEN + 50 * SECOND, True, "no dialplan events")
     assert scoreboard.snapshot(ALL, TEN + MINUTE).links[0].since == TEN + 40 * SECOND
     assert scoreboard.totals.reconnects["pbx1"] == 1
 

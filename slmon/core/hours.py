@@ -122,10 +122,11 @@ class Hours:
 
     def opening(self, now: Instant) -> Opening:
         """Open, opening within the hour, closed or holiday; and when that ends."""
-        if self._opening is None or not self._opening[0] <= now < self._opening[1]:
+        kept = self._opening
+        if kept is None or not kept[0] <= now < kept[1]:
             opening = self._look(now)
-            self._opening = now, self._holds_until(now, opening), opening
-        return self._opening[2]
+            kept = self._opening = now, self._holds_until(now, opening), opening
+        return kept[2]
 
     def _look(self, now: Instant) -> Opening:
         today = self.day_of(now)

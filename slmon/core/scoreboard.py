@@ -61,6 +61,7 @@ class Scoreboard:
         self._sheets: dict[View, Sheet] = {}
         self._desks: dict[tuple[str, str], DeskChanged] = {}
         self._links: dict[str, LinkState | None] = dict.fromkeys(pbxes)
+        self._been_up: set[str] = set()
         self._gaps = Gaps()
         self._unplaced: Counter[date] = Counter()     # unaccounted calls of which nothing is known
         self._today: date | None = None
@@ -98,8 +99,9 @@ class Scoreboard:
         known = self._links.get(pbx)
         if known is not None and known.up == up and known.reason == reason:
             return
-        if up and known is not None and known.last_event_at is not None:
-            self.totals.reconnects[pbx] += 1
+        if up and (known is None or not known.up):
+            self.totals.reconnects[pbx] += int(pbx in self._been_up)
+            self._been_up.add(pbx)
         before = known or LinkState(pbx, not up, at, None)
         self._links[pbx] = LinkState(pbx, up, before.since if before.up == up else at,
                                      at if up else before.last_event_at, reason)
