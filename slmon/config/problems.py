@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, time
@@ -60,9 +61,9 @@ def shown(value: object) -> str | None:
             return "true" if value else "false"
         case str():
             short = value if len(value) <= _SHOWN else value[:_SHOWN] + "…"
-            return json.dumps(short, ensure_ascii=False)
+            return _quoted(short)
         case Path():
-            return json.dumps(str(value), ensure_ascii=False)
+            return _quoted(str(value))
         case int() | float():
             return str(value)
         case date() | time():
@@ -75,8 +76,7 @@ def place(document: Mapping[str, object], loc: Loc) -> str:
     """A place in words: `[goals] answer_seconds`, `[[pbx]] pbx1 inbound.contexts`, `[[view]] number 2 name`."""
     if not loc:
         return ""
-    section = str(loc[0])
-    content = document.get(section)
+    content, section = document.get(str(loc[0])), _key(str(loc[0]))
     if isinstance(content, list):
         words, rest = [f"[[{section}]]"], loc[1:]
         if rest and isinstance(rest[0], int):
@@ -84,8 +84,19 @@ def place(document: Mapping[str, object], loc: Loc) -> str:
             rest = rest[1:]
     else:
         words, rest = [f"[{section}]"], loc[1:]
-    keys = ".".join(part for part in rest if isinstance(part, str))
+    keys = ".".join(_key(part) for part in rest if isinstance(part, str))
     return " ".join([*words, keys]) if keys else " ".join(words)
+
+
+def _key(text: str) -> str:
+    """A key as TOML has it, whatever somebody may have put into it."""
+    if re.fullmatch(r"[\w-]+", text) and len(text) <= _SHOWN:
+        return text
+    return _quoted(text[:_SHOWN])
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=not text.isprintable())      # nothing that a terminal would obey
 
 
 def _title(tables: list[object], index: int) -> str:
