@@ -2,8 +2,8 @@
 
 import gzip
 import lzma
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -28,6 +28,7 @@ class Replay:
     calls: list[CallRecord] = field(default_factory=list)
     damaged: list[str] = field(default_factory=list)
     dated: bool = True
+    ended_at: Instant = 0             # the last moment that the captures tell of
     cut: int = 0                      # connections that end in the middle of a message
 
 
@@ -57,6 +58,7 @@ def replay(
         translator = _connection(path, switchboard, tell, found, progress, chunk)
     tell(switchboard.finish())
     found.calls += [call.record() for call in switchboard.calls.values()]
+    found.ended_at = switchboard.now
     found.calls.sort(key=lambda record: (record.arrived_at, record.call))
     return found
 
@@ -80,7 +82,7 @@ def _connection(
             tell(switchboard.apply(event))
         found.damaged += [item.reason for item in items if type(item) is Damaged]
         if number == 0:
-            _greeting(path, items, data)
+            _greeting(path, items)
         progress(len(data))
     found.cut += len(stream.close())
     if translator.at is None:
@@ -91,7 +93,7 @@ def _connection(
     return translator
 
 
-def _greeting(path: Path, items: list[object], data: bytes) -> None:
+def _greeting(path: Path, items: Sequence[object]) -> None:
     """Something else than a capture is no empty day."""
     banner = next((item.text for item in items if isinstance(item, Banner)), None)
     if banner is not None and not banner.startswith("Asterisk Call Manager/"):
@@ -151,6 +153,13 @@ def _read_time(line: bytes) -> tuple[int, Instant]:
     return int(offset), of_seconds(float(wall))
 
 
-def undated(record: CallRecord) -> CallRecord:
-    """A call of a capture without any time: what happened, and not when."""
-    return replace(record, answered_at=None, answered_between=(None, None) if record.answered_at is not None else None)
+def without_times(call: Mapping[str, object]) -> dict[str, object]:
+    """The JSON of a call whose capture told no time: what happened, and not when. Every moment is null."""
+    known = {key: None if key.endswith(("_at", "_seconds")) else value for key, value in call.items()}
+    known["answer_bounds"] = None if call["answer_bounds"] is None else [None, None]
+    known["transfers"] = [{key: None if key == "at" or key.endswith("_at") else value for key, value in each.items()}
+                          for each in cast(list[dict[str, object]], call["transfers"])]
+    known["offered"] = False
+    if call["verdict"] is not None:
+        known["verdict"] = "undecided"
+    return known

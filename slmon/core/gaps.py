@@ -50,6 +50,11 @@ class Gaps:
             self._retold.discard(key)
 
 
+def seconds_covered(gaps: Iterable[GapMarked], begin: Instant, end: Instant) -> float:
+    """Seconds from `begin` to `end` that the gaps cover together; an open one lasts until `end`."""
+    return _covered(((gap.since, gap.until) for gap in gaps), begin, end) / SECOND
+
+
 def _covered(gaps: Iterable[tuple[Instant, Instant | None]], begin: Instant, end: Instant) -> int:
     """Microseconds between `begin` and `end` that the gaps cover together."""
     covered, reached = 0, begin

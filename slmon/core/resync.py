@@ -13,7 +13,17 @@ from slmon.core.events import (
     SwitchBooted,
     SwitchStopping,
 )
-from slmon.core.facts import CallAsked, CallQueued, CallRecord, EndedBy, GapMarked, Outcome, Place, Quality
+from slmon.core.facts import (
+    CallAsked,
+    CallQueued,
+    CallRecord,
+    EndedBy,
+    Fact,
+    GapMarked,
+    Outcome,
+    Place,
+    Quality,
+)
 from slmon.core.goals import judge
 from slmon.core.instant import SECOND, Instant
 from slmon.core.wiring import Leg, Wiring
@@ -26,11 +36,16 @@ class Resync(CallBook):
 
     _gap_reason = ""
 
-    def resume(self, records: Iterable[CallRecord], since: Instant) -> None:
-        """Open calls of an earlier life of this process, seen last at `since`; the first snapshot tells of them."""
+    def resume(self, records: Iterable[CallRecord], since: Instant) -> list[Fact]:
+        """Open calls of an earlier life of this process, seen last at `since`; the first snapshot tells of them.
+
+        Gives the fact of the gap that began then.
+        """
         for record in records:
             self._resume(record)
-        self._gap_since, self._gap_reason = since, "slmon was not running"
+        self._said = []
+        self._stream_lost(StreamLost(since, since, "slmon was not running"))
+        return self._said
 
     def _resume(self, record: CallRecord) -> None:
         leg = Leg(record.call.removeprefix(f"{self.pbx}/"), "", "", record.arrived_at, LegState.OTHER)

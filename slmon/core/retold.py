@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from slmon.core.counted import CountedCall
 from slmon.core.facts import (
     CallAnswered,
     CallArrived,
@@ -12,10 +13,14 @@ from slmon.core.facts import (
     CallQueued,
     CallRecord,
     CallTransferred,
+    DeskChanged,
     Fact,
+    GapMarked,
+    OddityNoticed,
     Place,
 )
-from slmon.core.goals import Goal, judge
+from slmon.core.goals import Goal, Goals, judge
+from slmon.core.hours import Hours
 from slmon.core.instant import Instant
 
 _QUEUE_STEP = "queue"
@@ -85,3 +90,14 @@ def _over(record: CallRecord) -> Iterator[CallMoved | CallEnded]:
     yield CallMoved(record.call, record.ended_at, Place.GONE)
     if record.outcome is not None:
         yield CallEnded(record.call, record.ended_at, record.outcome, record)
+
+
+def recounted(record: CallRecord, goals: Goals, hours: Hours, bounds: tuple[float, ...], now: Instant) -> CountedCall:
+    """One stored call as the boards would have counted it, by the goal of its day. `now`: see `retold`."""
+    at, goal = record.arrived_at, goals.goal_at(record.arrived_at)
+    call = CountedCall(record.call, at, record.line, record.in_hours, record.excluded, hours.day_of(at),
+                       hours.half_hour(at), goal, bounds)
+    for fact in retold(record, goal, now):
+        if not isinstance(fact, CallArrived | DeskChanged | GapMarked | OddityNoticed) and call.is_news(fact):
+            call.note(fact)
+    return call

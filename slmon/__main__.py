@@ -1,0 +1,5 @@
+"""`python -m slmon`."""
+
+from slmon.cli import main
+
+main()

@@ -1,0 +1,188 @@
+"""The commands: their words, options, exit codes. What they do is behind them, in slmon.commands and the daemon."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+import slmon
+from slmon.config import Config, ConfigError, Need, load
+
+WRONG_INPUT = 2
+FAILED = 1
+
+app = typer.Typer(
+    name="slmon",
+    help="The service-level monitor for telephones: how long members wait until a phone is picked up, and how many "
+         "calls are passed on.\n\nNew here? `slmon demo` shows it all on a simulated PBX; nothing to configure.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+errors = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+
+ConfigFile = Annotated[Path, typer.Option("--config", "-c", metavar="slmon.toml", help="The configuration file.",
+                                          show_default=False)]
+
+
+def main() -> None:
+    """Run a command. Exit code 0: done; 1: it failed; 2: wrong input, nothing was done."""
+    app()
+
+
+def fail(message: str, code: int) -> typer.Exit:
+    """Say what is wrong, and give the exit to raise."""
+    for line in message.splitlines():
+        errors.print(f"slmon: {line}")
+    return typer.Exit(code)
+
+
+def configured(path: Path, need: Need = Need.NOTHING) -> Config:
+    """The configuration, or every mistake in it and exit code 2. Doubts are said and pass."""
+    try:
+        config = load(path, need=need)
+    except ConfigError as error:
+        raise fail(str(error), WRONG_INPUT) from None
+    for doubt in config.warnings:
+        errors.print(f"slmon: warning: {doubt}")
+    return config
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"slmon {slmon.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _slmon(version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True,
+                                                 help="Show the version.")] = False) -> None:
+    pass
+
+
+@app.command()
+def demo(
+    port: Annotated[int | None, typer.Option(help="Port of the wallboard on this machine; 0 takes any. "
+                                                  "[default: 8080, or any if that is taken]", min=0, max=65535,
+                                             show_default=False)] = None,
+    speed: Annotated[float, typer.Option(help="How many times as fast as life.", min=0.1, max=100)] = 1.0,
+    seed: Annotated[int, typer.Option(help="Another number, another day.")] = 1,
+) -> None:
+    """Show it all: a simulated PBX, the real daemon, the wallboard. Nothing to configure; always open."""
+    from slmon.commands.demo import run_demo
+    from slmon.daemon import StartError
+
+    try:
+        run_demo(port, speed, seed)
+    except StartError as error:
+        raise fail(str(error), FAILED) from None
+
+
+@app.command()
+def run(config: ConfigFile) -> None:
+    """Run the daemon: listen to the PBXes, keep the figures, serve wallboard and metrics. Ends on SIGTERM or ^C."""
+    import asyncio
+
+    from slmon.daemon import Address, Daemon, StartError
+    from slmon.logs import set_up_logs
+
+    settings = configured(config, Need.ALL)
+    log = set_up_logs()
+
+    def started(address: Address) -> None:
+        log.info("slmon is up", version=slmon.__version__, wallboard=address.url)
+
+    try:
+        asyncio.run(Daemon(settings).run(started))
+    except StartError as error:
+        raise fail(str(error), FAILED) from None
+
+
+@app.command()
+def check(
+    config: ConfigFile,
+    seconds: Annotated[float, typer.Option(help="How long to wait for each PBX.", min=1, max=120)] = 15.0,
+) -> None:
+    """Say what is wrong with configuration, PBX rights, clock and store, and the cure. Changes nothing."""
+    from slmon.commands.check import run_check
+
+    if not run_check(configured(config, Need.ALL), seconds):
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def replay(
+    config: ConfigFile,
+    captures: Annotated[list[Path], typer.Argument(metavar="CAPTURE...", help="Captures of AMI connections to one "
+                        "PBX, in order; .xz and .gz are unpacked.", show_default=False)],
+    pbx: Annotated[str | None, typer.Option(help="Which [[pbx]] of the configuration.  [default: the first]",
+                                            show_default=False)] = None,
+    calls: Annotated[Path | None, typer.Option(metavar="OUT.jsonl", help="Write one JSON object a call; - is standard "
+                                               "output.", show_default=False)] = None,
+    summary: Annotated[Path | None, typer.Option(metavar="OUT.json", help="Write the figures; - is standard output.",
+                                                 show_default=False)] = None,
+    caller_clear: Annotated[bool, typer.Option("--caller-clear", help="Numbers and desks as they are. For test PBXes "
+                                               "only.")] = False,
+) -> None:
+    """Turn captures of AMI connections into calls and figures, as the daemon would have. Makes no state."""
+    from slmon.commands.replay import UnknownPbx, run_replay
+    from slmon.replay import CaptureError
+
+    settings = configured(config)
+    try:
+        run_replay(settings, captures, pbx, calls, summary, caller_clear)
+    except (CaptureError, UnknownPbx) as error:
+        raise fail(str(error), WRONG_INPUT) from None
+    except OSError as error:
+        raise fail(f"{error.filename or 'output'}: {(error.strerror or str(error)).lower()}", FAILED) from None
+
+
+@app.command()
+def record(
+    config: ConfigFile,
+    out: Annotated[Path, typer.Argument(metavar="OUT.ami", help="Where to write; OUT.ami.times comes beside it.",
+                                        show_default=False)],
+    pbx: Annotated[str | None, typer.Option(help="Which [[pbx]] of the configuration.  [default: the first]",
+                                            show_default=False)] = None,
+    raw: Annotated[bool, typer.Option("--raw", help="Leave members' numbers and names in.")] = False,
+) -> None:
+    """Record what a PBX tells, for bug reports. Members' numbers and names are replaced. Ends on ^C."""
+    from slmon.commands.record import run_record
+    from slmon.commands.replay import UnknownPbx
+
+    settings = configured(config, Need.SECRETS)
+    try:
+        ended_well = run_record(settings, pbx, out, raw)
+    except UnknownPbx as error:
+        raise fail(str(error), WRONG_INPUT) from None
+    except OSError as error:
+        raise fail(f"{error.filename or out}: {(error.strerror or str(error)).lower()}", FAILED) from None
+    if not ended_well:
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def export(
+    config: ConfigFile,
+    calls: Annotated[Path, typer.Option(metavar="OUT.jsonl", help="Where to write; - is standard output.",
+                                        show_default=False)],
+) -> None:
+    """Write the stored calls as JSON lines, in order of arrival."""
+    from slmon.commands.export import run_export
+    from slmon.store.schema import StoreError
+
+    try:
+        run_export(configured(config), calls)
+    except StoreError as error:
+        raise fail(str(error), FAILED) from None
+    except BrokenPipeError:
+        sys.stderr.close()                     # the reader has had enough; that is no mistake
+    except OSError as error:
+        raise fail(f"{error.filename or calls}: {(error.strerror or str(error)).lower()}", FAILED) from None
+
+
+if __name__ == "__main__":
+    main()

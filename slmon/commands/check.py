@@ -1,0 +1,164 @@
+"""`slmon check`: what is wrong with PBX rights, clock and store, and the cure. Changes nothing."""
+
+import asyncio
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from rich.console import Console
+
+from slmon.ami.link import Complaint, Link, LinkState, LinkStatus
+from slmon.config import Config, Pbx
+from slmon.core.events import Event, SnapshotTaken
+from slmon.core.instant import seconds_between
+from slmon.daemon import access_of, host_now
+from slmon.logs import set_up_logs
+from slmon.store.reader import CallReader
+from slmon.store.schema import StoreError
+
+CLOCK_OFF_SECONDS = 2.0
+LISTEN_SECONDS = 3.0           # after the lists came: for what the rights hold back
+
+console = Console(highlight=False, soft_wrap=True, markup=False)
+
+
+class Level(StrEnum):
+    """How bad a finding is."""
+
+    FINE = "ok"
+    DOUBT = "look"
+    WRONG = "wrong"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    level: Level
+    place: str
+    words: str
+
+
+def run_check(config: Config, seconds: float) -> bool:
+    """Look at everything and say what is found; False when something is wrong."""
+    set_up_logs(quiet=True)
+    findings = [Finding(Level.FINE, "configuration", _in_words(config)), *_store(config), *_rules(config)]
+    _say(findings)
+    for pbx in config.pbx:
+        found = asyncio.run(_Look(pbx, seconds).findings())
+        _say(found)
+        findings += found
+    return not any(finding.level is Level.WRONG for finding in findings)
+
+
+def _say(findings: list[Finding]) -> None:
+    for finding in findings:
+        console.print(f"{finding.level:>5}  {finding.place}: {finding.words}")
+
+
+def _in_words(config: Config) -> str:
+    counts = (f"{len(config.pbx)} PBX", f"{len(config.lines)} lines", f"{len(config.groups)} groups",
+              f"{len(config.views)} views")
+    return ", ".join(counts) + " are understood"
+
+
+def _store(config: Config) -> Iterator[Finding]:
+    path = Path(config.store.path)
+    if not path.exists():
+        folder = path.absolute().parent
+        if folder.is_dir() and os.access(folder, os.W_OK):
+            yield Finding(Level.FINE, "store", f"{path} will be made at the first run")
+        else:
+            yield Finding(Level.WRONG, "store", f"{folder} cannot be written to; make it, or change [store] path")
+        return
+    try:
+        CallReader(path).check()
+    except StoreError as error:
+        yield Finding(Level.WRONG, "store", str(error))
+        return
+    yield Finding(Level.FINE, "store", f"{path} can be read")
+
+
+def _rules(config: Config) -> Iterator[Finding]:
+    hours = config.phone_hours()
+    opening = hours.opening(host_now())
+    yield Finding(Level.FINE, "phone hours", f"by {config.site.timezone} the phones are {opening.phase.value} now")
+    if config.caller_key is None:
+        yield Finding(Level.DOUBT, "privacy", "no key_file: callers are kept as unknown, which is safe; "
+                                              "repeat callers cannot be told")
+
+
+class _Look:
+    """One PBX, looked at over a connection of our own."""
+
+    def __init__(self, pbx: Pbx, seconds: float) -> None:
+        self._pbx = pbx
+        self._seconds = seconds
+        self._told = asyncio.Event()
+        self._snapshot: SnapshotTaken | None = None
+        self._state: LinkState | None = None
+        self._link: Link | None = None
+
+    async def findings(self) -> list[Finding]:
+        """What is found within the time."""
+        self._link = Link(access_of(self._pbx), self._hear, self._on_state)
+        running = asyncio.create_task(self._link.run(), name=f"check {self._pbx.name}")
+        try:
+            async with asyncio.timeout(self._seconds):
+                await self._told.wait()
+                if self._link.state.is_up:
+                    await asyncio.sleep(LISTEN_SECONDS)
+        except TimeoutError:
+            pass
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+        return list(self._found(self._link))
+
+    def _hear(self, events: list[Event]) -> None:
+        for event in events:
+            if isinstance(event, SnapshotTaken) and (self._snapshot is None or event.legs is not None):
+                self._snapshot = event
+
+    def _on_state(self, state: LinkState) -> None:
+        self._state = state
+        if state.status is not LinkStatus.CONNECTING:
+            self._told.set()
+
+    def _found(self, link: Link) -> Iterator[Finding]:
+        pbx = self._pbx
+        place = f"pbx {pbx.name} at {pbx.host}:{pbx.port}"
+        state = self._state
+        if state is None or state.status in {LinkStatus.DOWN, LinkStatus.REFUSED, LinkStatus.CONNECTING}:
+            reason = state.reason if state is not None and state.reason else "no answer in time"
+            yield Finding(Level.WRONG, place, f"{reason}; {_cure(reason)}")
+            return
+        yield Finding(Level.FINE, place, "logged in, and the lists came" if self._snapshot else "logged in")
+        for complaint in sorted(state.complaints):
+            level = Level.DOUBT if complaint in {Complaint.NO_DEVICES, Complaint.SLOW_ANSWERS} else Level.WRONG
+            yield Finding(level, place, complaint.value)
+        yield from self._clock(link, place)
+        if self._snapshot is not None and self._snapshot.members:
+            queues = sorted({member.queue for member in self._snapshot.members})
+            yield Finding(Level.FINE, place, f"queues with members: {', '.join(queues)}")
+
+    def _clock(self, link: Link, place: str) -> Iterator[Finding]:
+        off = seconds_between(host_now(), link.now())
+        if abs(off) > CLOCK_OFF_SECONDS:
+            yield Finding(Level.WRONG, place, f"its clock is {abs(off):.0f} s {'ahead of' if off > 0 else 'behind'} "
+                                              "this machine's; let both follow a time server")
+        else:
+            yield Finding(Level.FINE, place, f"its clock is within {CLOCK_OFF_SECONDS:.0f} s of this machine's")
+
+
+def _cure(reason: str) -> str:
+    words = reason.lower()
+    if "refus" in words and "login" not in words:
+        return "is the PBX running, and is the port the one in manager.conf?"
+    if "login" in words or "authentication" in words or "secret" in words:
+        return "compare username and secret with manager.conf on the PBX, and its permit= with this machine's address"
+    if "certificate" in words or "tls" in words:
+        return "see ca_file and server_name of this [[pbx]]"
+    return "see host and port of this [[pbx]], and the firewall between"

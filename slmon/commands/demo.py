@@ -1,0 +1,67 @@
+"""`slmon demo`: a simulated PBX that speaks AMI over TCP, and the real daemon logged in to it."""
+
+import asyncio
+import secrets
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+
+from slmon.config import Config, Listen, load
+from slmon.core.instant import of_seconds
+from slmon.daemon import Address, Daemon, StartError, host_now
+from slmon.logs import set_up_logs
+from slmon.simulator.history import history
+from slmon.simulator.house import config_text
+from slmon.simulator.server import WARM_UP_SECONDS, Account, AmiServer, running_day
+
+USUAL_PORT = 8080
+DAYS_OF_HISTORY = 56
+HOST = "127.0.0.1"
+
+console = Console(highlight=False, soft_wrap=True)
+
+
+def run_demo(port: int | None, speed: float, seed: int) -> None:
+    """Run until ^C. `port` None: the usual one, or any when that is taken. Raises StartError."""
+    set_up_logs(quiet=True)
+    with tempfile.TemporaryDirectory(prefix="slmon-demo-") as folder:
+        try:
+            asyncio.run(_demo(Path(folder), USUAL_PORT if port is None else port, speed, seed))
+        except StartError:
+            if port is not None:
+                raise
+            asyncio.run(_demo(Path(folder), 0, speed, seed))
+
+
+async def _demo(folder: Path, port: int, speed: float, seed: int) -> None:
+    secret = secrets.token_urlsafe(12)
+    day = running_day(seed, host_now())
+    async with AmiServer(day, {"slmon": Account(secret)}, host=HOST, speed=speed) as pbx:
+        daemon = Daemon(_configured(folder, pbx.port, secret, port), demo=True)
+        until = host_now() - of_seconds(WARM_UP_SECONDS)             # from there on the day is live
+        for record in history(seed, until, DAYS_OF_HISTORY):
+            daemon.store.save(record)
+        await asyncio.to_thread(daemon.store.flush)
+        await daemon.run(_say)
+    console.print("\nThe demo has ended; nothing of it is kept.")
+
+
+def _configured(folder: Path, pbx_port: int, secret: str, port: int) -> Config:
+    path = folder / "slmon.toml"
+    path.write_text(config_text(HOST, pbx_port, "slmon", secret), encoding="utf-8")
+    config = load(path)
+    web = config.web.model_copy(update={"listen": Listen(host=HOST, port=port)})
+    return config.model_copy(update={"web": web})
+
+
+def _say(address: Address) -> None:
+    console.print(f"""\
+slmon demo: a made-up unemployment fund, on a simulated PBX. ^C ends it.
+
+  wallboard   {address.url}
+  goals       {address.url}goals
+  metrics     {address.url}metrics
+""")
+
+

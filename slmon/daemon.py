@@ -1,0 +1,283 @@
+"""Wiring only: links, switchboards, scoreboard, store and web, in one task group. No call rule, no page."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+import structlog
+from aiohttp import web
+
+import slmon
+from slmon.ami.link import Link, LinkState, PbxAccess
+from slmon.config import Config, Pbx
+from slmon.core.events import Event
+from slmon.core.facts import CallEnded, CallId, CallUnaccounted, Fact, GapMarked
+from slmon.core.goals import Goals
+from slmon.core.hours import Hours
+from slmon.core.instant import SECOND, Instant, from_datetime
+from slmon.core.scoreboard import Scoreboard, Snapshot
+from slmon.core.switchboard import Switchboard
+from slmon.metrics import Labels, Metrics
+from slmon.privacy import CallerKey
+from slmon.store.calls import CallStore
+from slmon.store.history import History
+from slmon.store.schema import StoreError
+from slmon.web.app import House, make_app
+from slmon.web.goals import Day
+
+HEARD_EVERY_SECONDS = 5.0        # so far back at most a restart has to look for what it missed
+PURGE_EVERY_SECONDS = 3600.0
+
+log = structlog.get_logger(__name__)
+
+
+class StartError(Exception):
+    """The daemon cannot start; the message names the place and the cure."""
+
+
+def host_now() -> Instant:
+    """The host's clock."""
+    return from_datetime(datetime.now(UTC))
+
+
+class Watch:
+    """One PBX: its link, its switchboard, and the timer for what falls due between events."""
+
+    def __init__(self, pbx: Pbx, switchboard: Switchboard, take: Callable[["Watch", list[Fact]], None],
+                 on_state: Callable[["Watch", LinkState], None]) -> None:
+        self.name = pbx.name
+        self.switchboard = switchboard
+        self.link = Link(access_of(pbx), self._on_events, lambda state: on_state(self, state))
+        self._take = take
+        self._timer: asyncio.TimerHandle | None = None
+
+    def _on_events(self, events: list[Event]) -> None:
+        facts: list[Fact] = []
+        for event in events:
+            facts += self.switchboard.apply(event)
+        self._take(self, facts)
+        self._set_timer()
+
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        due = self.switchboard.next_deadline()
+        if due is not None:
+            wait = max(0.0, (due - self.link.now()) / SECOND)
+            self._timer = asyncio.get_running_loop().call_later(wait, self._tick)
+
+    def _tick(self) -> None:
+        """Something fell due, and no event said so. While the link is down nobody knows, and nothing is judged."""
+        self._timer = None
+        if self.link.state.is_up:
+            self._take(self, self.switchboard.advance(self.link.now()))
+            self._set_timer()
+
+    def close(self) -> None:
+        """No more ticks."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+
+def access_of(pbx: Pbx) -> PbxAccess:
+    """What the link needs of a PBX's configuration."""
+    secret = pbx.secret.get_secret_value() if pbx.secret is not None else ""
+    return PbxAccess(pbx.name, pbx.host, pbx.port, pbx.username, secret, pbx.tls, pbx.ca_file, pbx.server_name)
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the web server answers."""
+
+    host: str
+    port: int
+
+    @property
+    def url(self) -> str:
+        """To be typed into a browser on this machine."""
+        host = "127.0.0.1" if self.host in {"0.0.0.0", "::", ""} else self.host
+        return f"http://[{host}]:{self.port}/" if ":" in host else f"http://{host}:{self.port}/"
+
+
+class Daemon:
+    """Everything that runs, of one configuration."""
+
+    def __init__(self, config: Config, demo: bool = False) -> None:
+        """Raises StartError when the store cannot be used."""
+        self.config = config
+        self.hours: Hours = config.phone_hours()
+        self.goals: Goals = config.phone_goals(self.hours)
+        self.scoreboard = Scoreboard(self.hours, self.goals, config.groups, [pbx.name for pbx in config.pbx],
+                                     minimum_group=1 if config.privacy.person_figures else config.privacy.minimum_group)
+        self.changed = asyncio.Event()
+        self._views = {view.name: view for view in config.views}
+        self._demo = demo
+        key = config.caller_key
+        try:
+            self.store = CallStore(config.store.path, None if key is None else CallerKey(
+                key.get_secret_value(), config.privacy.key_id))
+        except StoreError as error:
+            raise StartError(str(error)) from None
+        if self.store.set_aside is not None:
+            log.error("the database was broken and has been set aside", moved_to=str(self.store.set_aside))
+        self._history = History(self.store, self.hours, self.goals)
+        self._reading = asyncio.Lock()               # one reader of history at a time
+        self.watches = [self._watch(pbx) for pbx in config.pbx]
+        self.metrics = Metrics(
+            self.scoreboard, self.hours, self.goals,
+            Labels(tuple(pbx.name for pbx in config.pbx), tuple(dict.fromkeys(line.name for line in config.lines)),
+                   tuple(sorted({queue for view in config.views for queue in view.queues}))),
+            self.now, slmon.__version__, store_pending=lambda: self.store.pending,
+            event_lag_seconds=self._lag_seconds)
+
+    # -- before the first event
+
+    def _watch(self, pbx: Pbx) -> Watch:
+        switchboard = Switchboard(pbx.name, self.config.doors(pbx), self.goals.goal_at, self.hours.is_open)
+        return Watch(pbx, switchboard, self._take, self._link_changed)
+
+    def restore(self) -> None:
+        """Today's figures as they were, and the calls that were open: handed to the switchboards to be followed."""
+        now = host_now()
+        today = self.hours.midnight(self.hours.day_of(now))
+        heard = {watch.name: _instant(self.store.note(f"heard {watch.name}")) for watch in self.watches}
+        for record in self.store.since(today):
+            self.scoreboard.restore(record, heard.get(record.pbx) or record.arrived_at)
+        for gap in self.store.gaps(today, now):
+            self.scoreboard.record(gap, retold=True)
+        for fact in self.store.unaccounted(today, now):
+            self.scoreboard.record(fact, retold=True)
+        for watch in self.watches:
+            since = heard[watch.name]
+            if since is not None:
+                facts = watch.switchboard.resume(self.store.open_calls(watch.name), since)
+                self._take(watch, facts)
+        for view in self.config.views:
+            last = self._history.last_day(view, self.hours.day_of(now), now)
+            if last is not None:
+                self.scoreboard.seed_last_day(view, self.hours.midnight(last.date), last.tally)
+
+    # -- while events come
+
+    def now(self) -> Instant:
+        """The PBX's clock, of the first one that is up; else the host's."""
+        return next((watch.link.now() for watch in self.watches if watch.link.state.is_up), host_now())
+
+    def snapshot(self, view: str) -> Snapshot:
+        """What a view's board shows now."""
+        return self.scoreboard.snapshot(self._views[view], self.now())
+
+    def _take(self, watch: Watch, facts: list[Fact]) -> None:
+        """Count the facts, keep the calls that they are about, tell the boards."""
+        self.scoreboard.heard(watch.name, watch.switchboard.now)
+        touched: dict[CallId, None] = {}
+        for fact in facts:
+            self.scoreboard.record(fact)
+            if isinstance(fact, CallEnded):
+                touched.pop(fact.call, None)
+                self.store.save(fact.record)
+            elif isinstance(fact, GapMarked):
+                self.store.mark_gap(fact)
+            elif isinstance(fact, CallUnaccounted):
+                self.store.mark_unaccounted(fact)
+            else:
+                call = getattr(fact, "call", None)
+                if call is not None:
+                    touched[call] = None
+        for call in touched:
+            record = watch.switchboard.record(call)
+            if record is not None:
+                self.store.save(record)
+        if facts:
+            self.changed.set()
+
+    def _link_changed(self, watch: Watch, state: LinkState) -> None:
+        words = "; ".join(dict.fromkeys([*([state.reason] if state.reason else []), *sorted(state.complaints)]))
+        self.scoreboard.link_changed(watch.name, watch.link.now(), state.is_up, words)
+        self.changed.set()
+
+    def _lag_seconds(self, pbx: str) -> float:
+        return next((watch.link.lag_seconds for watch in self.watches if watch.name == pbx), 0.0)
+
+    def _ready(self) -> str | None:
+        return None if self.store.trouble is None else f"not saving: {self.store.trouble}"
+
+    async def _note_heard(self) -> None:
+        while True:
+            await asyncio.sleep(HEARD_EVERY_SECONDS)
+            for watch in self.watches:
+                if watch.link.state.is_up:
+                    self.store.put_note(f"heard {watch.name}", str(watch.link.now()))
+
+    async def _purge(self) -> None:
+        while True:
+            self.store.purge(self.config.privacy.keep_calls_days, host_now())
+            await asyncio.sleep(PURGE_EVERY_SECONDS)
+
+    async def _days(self, view: str, first: date, last: date) -> list[Day]:
+        async with self._reading:
+            found = await asyncio.to_thread(self._history.days, self._views[view], first, last, self.now())
+        return [Day(each.date, each.goal, each.tally, each.gap_seconds, each.breaches) for each in found]
+
+    # -- running
+
+    def house(self) -> House:
+        """What the web shows."""
+        return House(
+            name=self.config.site.name, zone=self.config.site.zone, views=self.config.views, snapshot=self.snapshot,
+            changed=self.changed, metrics=self.metrics.render, history=self._days, ready=self._ready,
+            language=self.config.site.language, demo=self._demo)
+
+    @contextlib.asynccontextmanager
+    async def serving(self) -> AsyncIterator[Address]:
+        """The web server is up, and its address known. Raises StartError when the address cannot be had."""
+        listen = self.config.web.listen
+        runner = web.AppRunner(make_app(self.house()), access_log=None, shutdown_timeout=2.0)
+        await runner.setup()
+        try:
+            site = web.TCPSite(runner, listen.host, listen.port)
+            try:
+                await site.start()
+            except OSError as error:
+                raise StartError(f"[web] listen: {listen} cannot be used: {error.strerror or error}; "
+                                 "stop what uses it, or choose another port") from None
+            yield Address(listen.host, runner.addresses[0][1])
+        finally:
+            await runner.cleanup()
+
+    async def run(self, started: Callable[[Address], None] = lambda address: None,
+                  beside: Iterable[Coroutine[Any, Any, None]] = ()) -> None:
+        """Run until SIGTERM or SIGINT. `started` is told the web address; `beside` runs with it."""
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with contextlib.suppress(NotImplementedError):       # Windows has none
+                loop.add_signal_handler(number, stop.set)
+        try:
+            self.restore()
+            async with self.serving() as address, asyncio.TaskGroup() as tasks:
+                running = [tasks.create_task(watch.link.run(), name=f"link {watch.name}") for watch in self.watches]
+                running.append(tasks.create_task(self._note_heard(), name="note when heard"))
+                running.append(tasks.create_task(self._purge(), name="purge"))
+                running += [tasks.create_task(each, name="beside") for each in beside]
+                started(address)
+                await stop.wait()
+                for task in running:
+                    task.cancel()
+        finally:
+            for watch in self.watches:
+                watch.close()
+                if watch.link.state.is_up:
+                    self.store.put_note(f"heard {watch.name}", str(watch.link.now()))
+            await asyncio.to_thread(self.store.close)
+
+
+def _instant(text: str | None) -> Instant | None:
+    return int(text) if text is not None and text.isdigit() else None
+
+

@@ -1,0 +1,26 @@
+"""How the daemon logs: words on a terminal, JSON lines elsewhere. Never a secret, never a caller's number."""
+
+import logging
+import sys
+
+import structlog
+
+
+def set_up_logs(quiet: bool = False) -> structlog.stdlib.BoundLogger:
+    """Send all logs to standard error; `quiet` from warnings on."""
+    level = logging.WARNING if quiet else logging.INFO
+    terminal = sys.stderr.isatty()
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="%Y-%m-%d %H:%M:%S" if terminal else "iso", utc=not terminal),
+            structlog.processors.format_exc_info,
+            structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer(ensure_ascii=False),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(name)s: %(message)s")
+    logger: structlog.stdlib.BoundLogger = structlog.get_logger("slmon")
+    return logger
