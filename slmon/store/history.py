@@ -3,16 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import cast
 
 from slmon.core.board import Breach
-from slmon.core.counted import CallFact, CountedCall
-from slmon.core.facts import CallRecord, CallUnaccounted, GapMarked
+from slmon.core.facts import GapMarked
 from slmon.core.gaps import seconds_covered
 from slmon.core.goals import Goal, Goals
 from slmon.core.hours import Hours
 from slmon.core.instant import Instant
-from slmon.core.retold import retold
+from slmon.core.retold import recounted
 from slmon.core.sheet import breach
 from slmon.core.site import View
 from slmon.core.tally import Tally, bounds_with, merged
@@ -119,25 +117,14 @@ class History:
             self._known[day] = _Counted()
         for record in self._calls.between(start, end, _STEPS):
             known = self._known[self._hours.day_of(record.arrived_at)]
-            call = self._counted(record, now, unaccounted.get(record.call))
+            call = recounted(record, self._goals, self._hours, self._bounds, now)
+            if record.call in unaccounted:
+                call.note(unaccounted[record.call])
             cell = known.cells.setdefault((record.line, record.queue), _Cell())
             counted = call.tally()
             cell.tally.add(counted)
             cell.breaches += [breach(call)] * counted.missed
             known.settled &= record.ended_at is not None and record.outcome is not None
-
-    def _counted(self, record: CallRecord, now: Instant, unaccounted: CallUnaccounted | None) -> CountedCall:
-        """One call as the board counts it, by the goal of its day."""
-        at = record.arrived_at
-        goal = self._goals.goal_at(at)
-        call = CountedCall(record.call, at, record.line, record.in_hours, record.excluded, self._hours.day_of(at),
-                           self._hours.half_hour(at), goal, self._bounds)
-        for fact in cast(Iterator[CallFact], retold(record, goal, now)):
-            if call.is_news(fact):
-                call.note(fact)
-        if unaccounted is not None:
-            call.note(unaccounted)
-        return call
 
 
 def week_of(day: date) -> Week:
