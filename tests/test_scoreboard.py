@@ -144,6 +144,12 @@ def test_a_call_transferred_twice_is_one_transferred_call():
     assert (tally.taken_over, tally.taken_over_seconds, tally.longest_taken_over_seconds) == (2, 15, 12)
 
 
+def test_a_colleague_asked_before_the_hand_over_is_no_wait():
+    asked_first = replace(HANDED_OVER[1], answered_at=TEN + 55 * SECOND)
+    tally = today(replace(ANSWERED, transfers=(asked_first,)))
+    assert (tally.taken_over, tally.taken_over_seconds, tally.longest_taken_over_seconds) == (1, 0, 0)
+
+
 def test_a_transfer_to_the_survey_is_none():
     tally = today(replace(ANSWERED, transfers=(replace(HANDED_OVER[0], counts=False),)))
     assert (tally.transferred, tally.transfers, tally.taken_over) == (0, {}, 0)

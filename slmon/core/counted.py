@@ -195,7 +195,7 @@ def _gave_up_passed_on(record: CallRecord) -> bool:
 
 
 def _add_taken_over(record: CallRecord, tally: Tally) -> None:
-    waits = [seconds_between(each.at, each.answered_at)
+    waits = [max(0.0, seconds_between(each.at, each.answered_at))      # who was asked first waits no longer
              for each in record.transfers if each.counts and each.answered_at is not None]
     tally.taken_over = len(waits)
     tally.taken_over_seconds = sum(waits)
