@@ -8,13 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from asterisk.ami.action import Action, SimpleAction
-
-from slmon.ami.actions import NotAllowed, action, spoken
-from slmon.ami.link import Complaint, LinkStatus, PbxAccess
-from slmon.core.events import LegStarted, SnapshotTaken, StreamLost, SwitchBooted
-from slmon.simulator.server import running_day
-from tests.ami_server import (
+from ami_server import (
     NOON,
     QUICK,
     SECRET,
@@ -26,6 +20,12 @@ from tests.ami_server import (
     idle_pbx,
     port_that_says,
 )
+from asterisk.ami.action import Action, SimpleAction
+
+from slmon.ami.actions import NotAllowed, action, spoken
+from slmon.ami.link import Complaint, LinkStatus, PbxAccess
+from slmon.core.events import LegStarted, SnapshotTaken, StreamLost, SwitchBooted
+from slmon.simulator.server import running_day
 
 
 def the_last_snapshot(followed):
@@ -109,8 +109,7 @@ async def test_a_closed_port_is_said_in_words():
         taken.bind(("127.0.0.1", 0))
         async with following(access(taken.getsockname()[1])) as followed:
             state = await followed.until_status(LinkStatus.DOWN)
-            assert state.reason.startswith("127.0.0.1: ")
-            assert "refused" in state.reason or "connect call failed" in state.reason
+            assert state.reason == "127.0.0.1: connection refused"
 
 
 async def test_all_addresses_of_a_name_are_tried():

@@ -1,6 +1,7 @@
 """One PBX: connect, TLS, log in, snapshot, ping, come back. Hands on core events; knows no rule about calls."""
 
 import asyncio
+import os
 import random
 import socket
 import ssl
@@ -217,7 +218,7 @@ class Link:
             except ssl.SSLError as error:
                 raise Refused(_tls_in_words(error, access)) from None
             except OSError as error:
-                tried.append(f"{address}: {(error.strerror or str(error)).lower()}")
+                tried.append(f"{address}: {_os_in_words(error)}")
             else:
                 _give_up_unheard(transport, self._timing.silence)
                 self._note_certificate(transport)
@@ -435,6 +436,10 @@ def _give_up_unheard(transport: asyncio.Transport, seconds: float) -> None:
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         transport.get_extra_info("socket").setsockopt(
             socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(seconds * 1000))
+
+
+def _os_in_words(error: OSError) -> str:
+    return (os.strerror(error.errno) if error.errno else str(error)).lower()
 
 
 def _tls_in_words(error: ssl.SSLError, access: PbxAccess) -> str:

@@ -15,6 +15,7 @@ from slmon.simulator.ringing import (
     await_pickup,
     begin,
     colleague_picks_up,
+    find_busy,
     put_through,
     put_through_queue,
     ring_desks,
@@ -106,7 +107,7 @@ def _desk(member: Member) -> Script[None]:
     pbx.run(member.channel, "from-trunk", member.plan.number, 1, "Dial", f"{desk.endpoint},15,tT")
     member.truth.asked(member.now)
     if not pbx.free(number):
-        yield from _busy(member, desk)
+        find_busy(member, desk)
         yield from _voicemail(member, f"{number}-BUSY")
         return
     together = yield from _ring_desk_or_colleague(member, desk)
@@ -139,21 +140,16 @@ def _rings_on(member: Member, ring: Ring, until: float) -> Script[None]:
         raise
 
 
-def _busy(member: Member, desk: Desk) -> Script[None]:
-    ring = begin(member, desk, None)
-    yield 0.1
-    member.pbx.dial_end(ring.caller, ring.phone, "BUSY")
-    member.pbx.hangup(ring.phone, 17)
-
-
 def _ring_group(member: Member, numbers: list[str]) -> Script[None]:
     pbx = member.pbx
-    desks = [pbx.house.desk(number) for number in numbers if pbx.free(number)]
+    free = [pbx.house.desk(number) for number in numbers if pbx.free(number)]
+    busy = [pbx.house.desk(number) for number in numbers if not pbx.free(number)]
     dialled = "&".join(f"PJSIP/{number}" for number in numbers)
     pbx.run(member.channel, "from-trunk", member.plan.number, 1, "Dial", f"{dialled},20,tT")
-    if desks:
-        member.truth.asked(member.now)
-    ring = yield from ring_desks(member, desks, 20.0)
+    member.truth.asked(member.now)
+    for desk in busy:
+        find_busy(member, desk)
+    ring = yield from ring_desks(member, free, 20.0)
     if ring is None:
         yield from _voicemail(member, "900-NOANSWER")
         return
@@ -287,7 +283,7 @@ def _answered(member: Member, together: Talk) -> Script[None]:
     member.settles_down()
     first = member.truth.outcome is not Outcome.ANSWERED
     member.truth.outcome = Outcome.ANSWERED
-    member.truth.desks.append(together.desk.endpoint)
+    member.truth.talked_with(together.desk.endpoint)
     goes = yield from talk(member, together, member.plan.happening if first else Happening.SOLVED)
     if goes is None:
         return

@@ -20,6 +20,7 @@ class LiveDay:
     """A PBX with a day going on in it; time passes only in `clock.run`. Without `desks`, only members ring."""
 
     def __init__(self, seed: int, start: Instant, rate: Rate, house: House = DEMO, desks: bool = True) -> None:
+        self.start = start
         self.clock = Clockwork(start)
         self.pbx = Pbx(house, self.clock, seed)
         self.truth: list[TrueCall] = []

@@ -104,13 +104,13 @@ def _of(*numbers: range) -> tuple[str, ...]:
 DEMO = House(
     title="Eksempel A-kasse",
     numbers=(
-        Number("10100100", "Hovednummer", Door.MENU, LineKind.MAIN, 0.62),
+        Number("10100100", "Hovednummer", Door.MENU, LineKind.MAIN, 0.66),
         Number("10100110", "Dagpenge", Door.QUEUE, LineKind.MAIN, 0.10, "dagpenge"),
         Number("10100130", "Efterløn", Door.QUEUE, LineKind.MAIN, 0.06, "efterløn"),
         Number("10100150", "Kredskontor Syd", Door.RING_GROUP, LineKind.MAIN, 0.06, "307,308,309"),
-        Number("101021XX", "Direkte, Kreds Nord", Door.DESK, LineKind.DIRECT, 0.05),
-        Number("101022XX", "Direkte, Kreds Midt", Door.DESK, LineKind.DIRECT, 0.05),
-        Number("101023XX", "Direkte, Kreds Syd", Door.DESK, LineKind.DIRECT, 0.04),
+        Number("101021XX", "Direkte, Kreds Nord", Door.DESK, LineKind.DIRECT, 0.035),
+        Number("101022XX", "Direkte, Kreds Midt", Door.DESK, LineKind.DIRECT, 0.035),
+        Number("101023XX", "Direkte, Kreds Syd", Door.DESK, LineKind.DIRECT, 0.03),
         Number("10100199", "Lukket", Door.CLOSED, LineKind.CLOSED, 0.02),
     ),
     desks=_desks(),

@@ -147,9 +147,9 @@ def _member(random: Random, at: Instant, house: House, number: Number) -> Member
         key=random.choices(["1", "2", "3", VOICEMAIL_KEY, ""], [0.52, 0.26, 0.15, 0.01, 0.06])[0],
         key_after=0.6 + random.random() * 2.2,
         patience=_patience(random),
-        callback_after=random.uniform(14, 40) if random.random() < 0.05 else None,
+        callback_after=random.uniform(12, 30) if random.random() < 0.15 else None,
         happening=random.choices(list(_HAPPENINGS), list(_HAPPENINGS.values()))[0],
-        talk=min(15 + random.lognormvariate(4.0, 0.75), 900.0),
+        talk=min(15 + random.lognormvariate(4.62, 0.7), 900.0),
         talk_on=min(10 + random.lognormvariate(3.8, 0.6), 600.0),
         member_ends=random.random() < 0.6,
         picked_up_by_colleague=random.random() < 0.3,
@@ -159,7 +159,7 @@ def _member(random: Random, at: Instant, house: House, number: Number) -> Member
 
 def _patience(random: Random) -> float:
     # A few hang up in the greeting; most wait a minute or more.
-    return random.uniform(1.5, 7.0) if random.random() < 0.025 else 18 + random.expovariate(1 / 110)
+    return random.uniform(1.5, 7.0) if random.random() < 0.02 else 12 + random.expovariate(1 / 75)
 
 
 def _dialled(random: Random, number: Number, house: House) -> str:

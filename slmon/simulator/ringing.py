@@ -53,22 +53,34 @@ def begin(member: Member, desk: Desk, queue: Queue | None) -> Ring:
     if queue is not None and desk.via_local:
         return _begin_local(member, desk, queue)
     pbx, caller = member.pbx, member.facing
+    phone = _dialled(member, desk, queue)
+    pbx.state(phone, RINGING)
+    if queue is not None:
+        pbx.run(phone, "from-internal", caller.exten, 1, "AppQueue", "(Outgoing Line)")
+    pbx.dial_state(caller, phone)
+    return _settled(member, Ring(desk, phone, caller, member.now, math.inf, math.inf))
+
+
+def find_busy(member: Member, desk: Desk) -> None:
+    """Dial a desk whose phone says at once that it is busy."""
+    phone = _dialled(member, desk, None)
+    member.pbx.dial_end(member.facing, phone, "BUSY")
+    member.pbx.hangup(phone, 17)
+
+
+def _dialled(member: Member, desk: Desk, queue: Queue | None) -> Channel:
+    pbx, caller = member.pbx, member.facing
     phone = pbx.channel(desk.endpoint, DOWN, desk.number, "from-internal", "s",
                         caller_name=desk.name, linked_to=caller)
-    application = "AppQueue" if queue else "AppDial"
-    phone.exten, phone.application, phone.arguments = caller.exten, application, "(Outgoing Line)"
+    phone.exten, phone.application, phone.arguments = caller.exten, "AppQueue", "(Outgoing Line)"
     phone.connected, phone.connected_name = caller.caller, caller.caller_name
     if queue is None:
-        pbx.run(phone, "from-internal", caller.exten, 1, application, "(Outgoing Line)")
+        pbx.run(phone, "from-internal", caller.exten, 1, "AppDial", "(Outgoing Line)")
     else:
         pbx.agent("AgentCalled", queue.name, caller, phone, desk)
     pbx.dial_begin(caller, phone, desk.endpoint if queue else desk.number)
     pbx.connected(caller, desk.number, desk.name)
-    pbx.state(phone, RINGING)
-    if queue is not None:
-        pbx.run(phone, "from-internal", caller.exten, 1, application, "(Outgoing Line)")
-    pbx.dial_state(caller, phone)
-    return _settled(member, Ring(desk, phone, caller, member.now, math.inf, math.inf))
+    return phone
 
 
 def _begin_local(member: Member, desk: Desk, queue: Queue) -> Ring:

@@ -40,7 +40,7 @@ class Faults:
     challenge: bool = True                                   # offers MD5
 
 
-def running_day(seed: int, now: Instant, per_minute: float = 7.6) -> LiveDay:
+def running_day(seed: int, now: Instant, per_minute: float = 7.8) -> LiveDay:
     """A day that has been going on for a while at `now`: calls are waiting and talking."""
     start = now - of_seconds(WARM_UP_SECONDS)
     day = LiveDay(seed, start, Rate(per_minute, start))
@@ -209,11 +209,11 @@ class Session(asyncio.Protocol):
                 self._write(lists.reply(action_id, "Success", f"Challenge: {_CHALLENGE}"))
             case "login":
                 self._log_in(headers, action_id)
-            case _ if self._account is None:
-                self._write(lists.error(action_id, "Permission denied"))
             case "logoff":
                 self._write(lists.reply(action_id, "Goodbye", "Message: Thanks for all the fish."))
                 self._hang_up()
+            case _ if self._account is None:
+                self._write(lists.error(action_id, "Permission denied"))
             case "events":
                 self._listening = headers.get("EventMask", "on").lower() != "off"
                 self._write(lists.reply(action_id, "Success", f"Events: {'On' if self._listening else 'Off'}"))

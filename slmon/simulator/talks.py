@@ -202,7 +202,7 @@ def _merge(member: Member, together: Talk, own: Channel, theirs: Channel, collea
     pbx.hangup(together.phone)
     pbx.destroy(second)
     pbx.hangup(own)
-    member.truth.desks.append(colleague.endpoint)
+    member.truth.talked_with(colleague.endpoint)
     return Talk(colleague, theirs, together.facing, together.bridge, None)
 
 
@@ -228,7 +228,7 @@ def _park(member: Member, together: Talk, seconds: float, happening: Happening) 
         yield 0.5
     if fetcher != parker:
         _tell_transfer(member, TransferKind.PARK, fetcher.number)
-        member.truth.desks.append(fetcher.endpoint)
+        member.truth.talked_with(fetcher.endpoint)
     phone = pbx.channel(fetcher.endpoint, RING, fetcher.number, "from-internal", str(space), caller_name=fetcher.name)
     pbx.run(phone, "from-internal", str(space), 1, "ParkedCall", f"default,{space}")
     pbx.state(phone, UP)

@@ -53,6 +53,11 @@ class TrueCall:
         if self.asked_at is None:
             self.asked_at, self.outcome = at, Outcome.ABANDONED
 
+    def talked_with(self, desk: str) -> None:
+        """A desk has the member; the same one twice is one."""
+        if desk not in self.desks:
+            self.desks.append(desk)
+
     def met(self, outcome: Outcome) -> None:
         """The call came to this, unless a human had answered it before."""
         if self.answered_at is None:
