@@ -114,6 +114,22 @@ def test_later_hours_replace_the_week_and_keep_the_holidays(tmp_path):
     assert not hours.is_open(at("2027-03-26T10:30"))      # Good Friday
 
 
+def test_later_hours_that_name_no_day_keep_the_week(tmp_path):
+    hours = config_of(tmp_path, """
+        [hours]
+        mon-fri = "09:00-15:00"
+        [[hours_from]]
+        date = 2027-03-01
+        holidays = "DK"
+        """).phone_hours()
+    assert hours.is_open(at("2027-03-01T09:30"))
+    assert not hours.is_open(at("2027-03-26T09:30"))      # Good Friday
+
+
+def test_without_lines_a_view_may_name_any_dialled_number(tmp_path):
+    assert config_of(tmp_path, '[[view]]\nname = "a"\nlines = ["70200100"]').views[0].lines == ("70200100",)
+
+
 def test_hours_without_a_first_table_are_always_open_until_the_dated_one(tmp_path):
     hours = config_of(tmp_path, '[[hours_from]]\ndate = 2027-01-04\nmon-fri = "09:00-15:00"').phone_hours()
     assert hours.is_open(at("2027-01-03T23:00"))
@@ -175,6 +191,8 @@ def test_nothing_changes_once_read(tmp_path):
     ("[[goals_from]]\ndate = 2027-01-01\nshort_abandon_seconds = 25",
      "[[goals_from]] 2027-01-01 short_abandon_seconds: must be below answer_seconds (20), "
      "or late hang-ups would not count, is 25"),
+    ("[goals]\nshort_abandon_seconds = 25\n[[goals_from]]\ndate = 2027-01-01",
+     "[goals] short_abandon_seconds: must be below answer_seconds (20), or late hang-ups would not count, is 25"),
     ("[[goals_from]]\nanswer_seconds = 25",
      "[[goals_from]] number 1 date: is missing; it is the first day on which these goals hold"),
     ("[[goals_from]]\ndate = 2027-01-01\n[[goals_from]]\ndate = 2027-01-01",
@@ -189,6 +207,10 @@ def test_nothing_changes_once_read(tmp_path):
                                      'as "22:00-24:00" and, on the next day, "00:00-06:00"'),
     ('[hours]\nmon = "09:00-24:01"',
      '[hours] mon: has no time of day 24:01, is "09:00-24:01"; hours run from 00:00 to 24:00'),
+    ('[hours]\nmon = "09:00-09:00"', '[hours] mon: ends before it begins, is "09:00-09:00"; over midnight is written '
+                                     'as "22:00-24:00" and, on the next day, "00:00-06:00"'),
+    ('[hours]\nmon = "09:60-10:00"',
+     '[hours] mon: has no time of day 09:60, is "09:60-10:00"; hours run from 00:00 to 24:00'),
     ('[hours]\nmon = ["09:00-12:00", "11:00-13:00"]', "[hours] mon: has hours that overlap"),
     ('[hours]\nmon-fri = "09:00-15:00"\nwed = "closed"', "[hours] wed: gives wed a second time"),
     ('[hours]\nfri-mon = "closed"',

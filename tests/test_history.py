@@ -121,18 +121,18 @@ def test_today_and_open_calls_are_counted_anew_and_settled_days_when_told_to(sto
     still_open = replace(answered("2026-11-23T10:00", 5), ended_at=None)
     history = history_of(store, still_open)
 
-    def offered() -> list[int]:
+    def offered() -> list[tuple[int, int]]:
         store.flush()
-        return [day.tally.offered for day in history.days(EVERYTHING, MONDAY, TUESDAY, noon)]
+        return [(day.tally.offered, day.tally.transferred) for day in history.days(EVERYTHING, MONDAY, TUESDAY, noon)]
 
-    assert offered() == [1, 0]
+    assert offered() == [(1, 0), (0, 0)]
     store.save(answered("2026-11-24T10:00", 5))
-    store.save(replace(still_open, ended_at=noon))
-    assert offered() == [1, 1]
+    store.save(replace(still_open, ended_at=noon, transfers=(Transfer(TransferKind.BLIND, noon, None),)))
+    assert offered() == [(1, 1), (1, 0)]
     store.save(answered("2026-11-23T11:00", 5))                 # as backfill does
-    assert offered() == [1, 1]
+    assert offered() == [(1, 1), (1, 0)]
     history.forget(MONDAY)
-    assert offered() == [2, 1]
+    assert offered() == [(2, 1), (1, 0)]
 
 
 def test_a_day_to_come_has_no_calls_and_no_gap(store):

@@ -146,7 +146,13 @@ def test_an_unknown_line_is_masked():
 
 
 def test_bytes_that_were_no_utf8_do_not_stop_the_export():
-    json_line(call_json(call(line="Efterl\udcf8n"), Goal())).encode("utf-8")
+    line = json_line(call_json(call(line="Efterl\udcf8n"), Goal()))
+    assert '"line": "Efterl\\udcf8n"' in line
+    line.encode("utf-8")
+
+
+def test_a_name_that_ends_lines_for_some_ends_none():
+    assert '"line": "a\\u2028b\\u0085c\\u007fæ"' in json_line(call_json(call(line="a\u2028b\u0085c\x7fæ"), Goal()))
 
 
 @given(st.text())
