@@ -244,6 +244,21 @@ async def test_events_without_a_time_are_told_so():
         await followed.until(lambda: Complaint.NO_TIMESTAMPS in followed.link.state.complaints)
 
 
+async def test_events_that_come_late_are_told_so():
+    async with idle_pbx() as pbx, following(access(pbx.port)) as followed:
+        await followed.until_status(LinkStatus.UP)
+        late = NOON // 1_000_000 - 30
+        pbx.send(b"Event: Newchannel\r\nPrivilege: call,all\r\nTimestamp: %d.000000\r\nUniqueid: 1.1\r\n\r\n" % late)
+        await followed.until(lambda: Complaint.LATE_EVENTS in followed.link.state.complaints)
+        assert followed.link.lag_seconds > 29
+
+
+async def test_rights_that_no_wallboard_needs_are_named():
+    async with idle_pbx() as pbx, following(access(pbx.port)) as followed:
+        await followed.until_status(LinkStatus.UP)
+        assert await followed.link.rights_too_many() == {"Originate"}
+
+
 async def test_a_cancelled_link_says_goodbye():
     async with idle_pbx() as pbx:
         async with following(access(pbx.port)) as followed:
@@ -277,13 +292,13 @@ def test_a_line_break_in_the_name_of_an_action_is_never_said():
 
 @pytest.fixture(scope="session")
 def certificates(tmp_path_factory) -> Path:
-    """A CA, a certificate of it for 127.0.0.1, and one that has expired."""
+    """A CA, and certificates of it: a good one for 127.0.0.1, one for another name, an expired one, a short one."""
     folder = tmp_path_factory.mktemp("certificates")
     run = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout"]
     authority = ["ca.key", "-out", "ca.pem", "-days", "30", "-subj", "/CN=Test CA"]
     subprocess.run([*run, *authority], cwd=folder, check=True, capture_output=True)
     for name, names, days in [("good", "IP:127.0.0.1", "30"), ("other", "DNS:pbx.example", "30"),
-                              ("old", "IP:127.0.0.1", "-1")]:
+                              ("old", "IP:127.0.0.1", "-1"), ("soon", "IP:127.0.0.1", "9")]:
         (folder / f"{name}.ext").write_text(f"subjectAltName={names}\n")
         subprocess.run(["openssl", "req", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{name}.key", "-out",
                         f"{name}.csr", "-subj", f"/CN={name}"], cwd=folder, check=True, capture_output=True)
@@ -303,7 +318,13 @@ async def test_tls_with_our_own_authority(certificates):
     async with (pbx_with(certificates, "good") as pbx,
                 following(access(pbx.port, tls=True, ca_file=certificates / "ca.pem")) as followed):
         await followed.until_status(LinkStatus.UP)
-        assert followed.link.certificate_ends_at is not None
+        assert Complaint.CERTIFICATE_ENDS not in followed.link.state.complaints
+
+
+async def test_a_certificate_that_ends_soon_is_told_so(certificates):
+    async with (pbx_with(certificates, "soon") as pbx,
+                following(access(pbx.port, tls=True, ca_file=certificates / "ca.pem")) as followed):
+        await followed.until(lambda: Complaint.CERTIFICATE_ENDS in followed.link.state.complaints)
 
 
 async def test_a_certificate_of_another_name_is_right_where_the_name_is_configured(certificates):

@@ -128,7 +128,7 @@ def test_calls_that_are_no_member_calls_are_not_in_the_truth():
 
 def test_a_day_has_something_of_everything():
     outcomes = {call.outcome for call in a_day().truth}
-    assert outcomes == set(Outcome) - {Outcome.LOST, Outcome.TURNED_AWAY}
+    assert outcomes == set(Outcome) - {Outcome.LOST}
     assert {transfer.kind for call in a_day().truth for transfer in call.transfers} == {
         TransferKind.BLIND, TransferKind.ATTENDED, TransferKind.PARK}
     told = Counter(headers.get("Event") for headers in frames(a_day().stream))

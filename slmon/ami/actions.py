@@ -13,7 +13,12 @@ __all__ = ["ALLOWED", "Action", "NotAllowed", "Response", "action", "challenge",
            "login_with_secret", "spoken"]
 
 ALLOWED = frozenset({"Challenge", "Login", "Logoff", "Ping", "CoreSettings", "CoreStatus", "CoreShowChannels",
-                     "QueueStatus", "DeviceStateList"})
+                     "QueueStatus", "DeviceStateList", "ListCommands"})
+
+HARMFUL = frozenset({"Originate", "Command", "Redirect", "Hangup", "Atxfer", "BlindTransfer", "Setvar", "DBPut",
+                     "DBDel", "UpdateConfig", "CreateConfig", "GetConfig", "ModuleLoad", "Reload", "QueueAdd", "QueueRemove",
+                     "QueuePause", "Monitor", "MixMonitor", "Park", "SendText"})
+"""Actions that a login of ours has no use for; where the PBX would let it say them, it has rights too many."""
 
 _UNSPEAKABLE = re.compile(r"[\r\n\0]")
 

@@ -1,6 +1,7 @@
 """One PBX: connect, TLS, log in, snapshot, ping, come back. Hands on core events; knows no rule about calls."""
 
 import asyncio
+import math
 import os
 import random
 import socket
@@ -22,6 +23,8 @@ from slmon.core.instant import Instant, from_datetime, of_seconds, seconds_betwe
 
 log = structlog.get_logger()
 
+_LATE_SECONDS = 2.0
+_CERTIFICATE_DAYS = 21
 _LASTED = 60.0                         # seconds after which a connection was a good one, and back-off starts anew
 
 
@@ -79,6 +82,7 @@ class Complaint(StrEnum):
     NO_TIMESTAMPS = "events come without a time: set timestampevents = yes in manager.conf"
     SLOW_ANSWERS = "the PBX answers late"
     LATE_EVENTS = "events come late"
+    CERTIFICATE_ENDS = "the PBX's certificate ends within three weeks: renew it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +137,7 @@ class Link:
         self._heard_at = time.monotonic()
         self._trusted = True                                  # no gap is open
         self._tls: ssl.SSLContext | None = None
+        self._conversation: Conversation | None = None        # while logged in
         self._relist, self._reread = asyncio.Event(), asyncio.Event()
         self._damages: list[float] = []
         self._processed: int | None = None                    # calls, as the PBX counts them
@@ -147,6 +152,15 @@ class Link:
     def resync(self) -> None:
         """Ask for all lists again, soon."""
         self._relist.set()
+
+    async def rights_too_many(self) -> frozenset[str]:
+        """Harmful actions that the PBX would let this login say. LinkLost, TimeoutError: could not be asked."""
+        if self._conversation is None:
+            raise LinkLost("not connected")
+        answer = await self._conversation.ask(actions.action("ListCommands"), self._timing.action)
+        # What needs no right at all (`Priv: <none>`) is open to every login and no matter of this one's rights.
+        return frozenset(name for name, words in answer.keys.items()
+                         if name in actions.HARMFUL and "<none>" not in words)
 
     async def run(self) -> None:
         """Keep the link, until cancelled."""
@@ -169,6 +183,7 @@ class Link:
                 self._heard_at = conversation.heard_at if conversation else self._heard_at
                 self._lose(LinkStatus.REFUSED if refused else LinkStatus.DOWN, str(lost))
             finally:
+                self._conversation = None
                 if conversation is not None:
                     conversation.close()
             # Jitter, so that fifty PBXes that come back together are not all logged in to together.
@@ -252,12 +267,18 @@ class Link:
         if certificate:
             self.certificate_ends_at = ssl.cert_time_to_seconds(certificate["notAfter"]) * 10**6
 
+    def _certificate_days(self) -> float:
+        if self.certificate_ends_at is None:
+            return math.inf
+        return seconds_between(from_datetime(datetime.now(UTC)), self.certificate_ends_at) / 86400
+
     # ---- one connection's life
 
     async def _one_connection(self, conversation: Conversation) -> None:
         """From the banner to the loss, which it raises."""
         await conversation.greeted(self._timing.banner)
         await self._log_in(conversation)
+        self._conversation = conversation
         self._processed = None
         self._damages.clear()
         self._relist.set()
@@ -300,7 +321,8 @@ class Link:
                 self._complain(Complaint.SLOW_ANSWERS, False)
             except TimeoutError:
                 self._complain(Complaint.SLOW_ANSWERS, True)
-            self._complain(Complaint.LATE_EVENTS, self.lag_seconds > 2.0)
+            self._complain(Complaint.LATE_EVENTS, self.lag_seconds > _LATE_SECONDS)
+            self._complain(Complaint.CERTIFICATE_ENDS, self._certificate_days() < _CERTIFICATE_DAYS)
             await asyncio.sleep(max(0.0, began + self._timing.ping_every - time.monotonic()))
 
     async def _watch(self, conversation: Conversation) -> None:

@@ -151,9 +151,17 @@ def _ring_group(member: Member, numbers: list[str]) -> Script[None]:
         find_busy(member, desk)
     ring = yield from ring_desks(member, free, 20.0)
     if ring is None:
-        yield from _voicemail(member, "900-NOANSWER")
+        yield from _turned_away(member)
         return
     yield from _answered(member, put_through(member, _picked_up(member, ring)))
+
+
+def _turned_away(member: Member) -> Script[None]:
+    member.pbx.run(member.channel, "from-trunk", member.plan.number, 2, "Answer")
+    member.pbx.state(member.channel, UP)
+    member.truth.met(Outcome.TURNED_AWAY)
+    yield from _hears(member, "from-trunk", member.plan.number, 3, "ingen-ledige", 4.0)
+    _dialplan_ends(member)
 
 
 def _picked_up(member: Member, ring: Ring) -> Ring:

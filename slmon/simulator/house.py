@@ -12,7 +12,7 @@ class Door(StrEnum):
     MENU = "menu"                  # greeting, menu, then a queue
     QUEUE = "queue"                # greeting, then a queue
     DESK = "desk"                  # rings one desk, then its voicemail
-    RING_GROUP = "ring_group"      # rings some desks at once, then the common voicemail
+    RING_GROUP = "ring_group"      # rings some desks at once, then says that nobody is free
     CLOSED = "closed"              # says that it is closed
 
 

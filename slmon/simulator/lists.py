@@ -137,6 +137,13 @@ def _parked_item(pbx: Pbx, parked: Parking, action_id: str) -> str:
             f"ParkingTimeout: {max(0, 45 - waited)}\r\nParkingDuration: {waited}\r\n\r\n")
 
 
+def _commands(pbx: Pbx, action_id: str) -> bytes:
+    return reply(action_id, "Success", "Challenge: Generate Challenge for MD5 Auth.  (Priv: <none>)",
+                 "CoreShowChannels: List currently active channels.  (Priv: system,reporting,all)",
+                 "Redirect: Redirect (transfer) a call.  (Priv: <none>)",
+                 "Originate: Originate a call.  (Priv: originate,all)")
+
+
 _ANSWERS: dict[str, Callable[[Pbx, str], bytes]] = {
     "ping": _ping,
     "coresettings": _core_settings,
@@ -146,4 +153,5 @@ _ANSWERS: dict[str, Callable[[Pbx, str], bytes]] = {
     "queuestatus": _queues,
     "devicestatelist": _devices,
     "parkedcalls": _parked,
+    "listcommands": _commands,
 }
