@@ -155,7 +155,11 @@ class Daemon:
         for watch in self.watches:
             since = heard[watch.name]
             if since is not None:
-                facts = watch.switchboard.resume(self.store.open_calls(watch.name), since)
+                open_calls = self.store.open_calls(watch.name)
+                for record in open_calls:
+                    if record.arrived_at < today:            # over midnight: still on the board
+                        self.scoreboard.restore(record, since)
+                facts = watch.switchboard.resume(open_calls, since)
                 self._take(watch, facts)
         for view in self.config.views:
             last = self._history.last_day(view, self.hours.day_of(now), now)

@@ -27,10 +27,8 @@ CALLS: dict[str, tuple[str, ...]] = {
         "BridgeLeave": ("BridgeUniqueid", *_LEG),
         "LocalBridge": ("LocalOneUniqueid", "LocalOneLinkedid", "LocalTwoUniqueid", "LocalTwoLinkedid",
                         "Context", "Exten"),
-        "LocalOptimizationBegin": ("LocalOneUniqueid", "LocalTwoUniqueid"),
         "QueueCallerJoin": (*_SPOT, "Queue"),
         "QueueCallerLeave": (*_LEG, "Queue"),
-        "AgentConnect": (*_LEG, "DestUniqueid", "Queue"),
         "Newexten": ("Context", *_LEG, "Extension", "Application", "AppData"),
         "Pickup": (*_LEG, "TargetUniqueid", "TargetLinkedid"),
         "BlindTransfer": ("Result", "TransfererUniqueid", "TransfererLinkedid", "TransfereeUniqueid",
@@ -105,10 +103,8 @@ _MAKE: dict[str, Callable[[Instant, tuple[str, ...]], Event]] = {
         at, v[6], v[7], v[1], v[3] == "holding_bridge" or v[2] == "holding", v[4], v[5]),
     "BridgeLeave": lambda at, v: core.BridgeLeft(at, v[2], v[3], v[1]),
     "LocalBridge": lambda at, v: core.LocalPaired(at, v[1], v[2], v[3], v[4], v[5], v[6]),
-    "LocalOptimizationBegin": lambda at, v: core.LocalOptimised(at, v[1], v[2]),
     "QueueCallerJoin": lambda at, v: core.QueueJoined(at, v[3], v[4], v[5], v[1], v[2]),
     "QueueCallerLeave": lambda at, v: core.QueueLeft(at, v[1], v[2], v[3]),
-    "AgentConnect": lambda at, v: core.AgentConnected(at, v[1], v[2], v[3], v[4]),
     "Newexten": lambda at, v: core.DialplanRan(at, v[2], v[3], v[1], v[4], v[5], v[6]),
     "Pickup": lambda at, v: core.PickedUp(at, v[1], v[2], v[3], v[4]),
     "BlindTransfer": lambda at, v: core.BlindTransferred(at, v[1] == "Success", v[2], v[3], v[4], v[5], v[6], v[7]),
@@ -215,6 +211,10 @@ def _cause_long(text: str) -> int | None:
 
 def _instant(text: str) -> Instant | None:
     """`1795418366.428667` → microseconds; None for anything that is no such number."""
+    if len(text) == 17 and text[10] == ".":
+        digits = text[:10] + text[11:]
+        if digits.isascii() and digits.isdigit():
+            return int(digits)
     seconds, _, fraction = text.partition(".")
     if not (seconds.isascii() and seconds.isdigit() and len(seconds) < 12):
         return None

@@ -64,6 +64,7 @@ class CallBook:
     ) -> None:
         self.pbx = pbx
         self.doors = doors
+        self._named_machine = lru_cache(4096)(doors.is_machine)
         self._line_of = lru_cache(4096)(doors.line_of)
         self.wiring = Wiring()
         self.desks = Desks(pbx)
@@ -139,13 +140,16 @@ class CallBook:
         return leg.id in self._by_leg
 
     def _is_human(self, leg: Leg) -> bool:
-        return leg.kind is LegKind.PHONE and leg.id not in self._by_leg and not self.doors.is_machine(leg.endpoint)
+        return leg.kind is LegKind.PHONE and leg.id not in self._by_leg and not self._is_machine(leg)
 
     def _is_machine(self, leg: Leg) -> bool:
         """Whether configuration calls what stands there, or behind this pipe, no human."""
-        if leg.is_pipe and self.doors.meanings.get(leg.context) is Meaning.VOICEMAIL:
-            return True
-        return self.doors.is_machine(leg.endpoint)
+        known = leg.machine
+        if known is None:
+            known = self._named_machine(leg.endpoint) or (
+                leg.is_pipe and self.doors.meanings.get(leg.context) is Meaning.VOICEMAIL)
+            leg.machine = known
+        return known
 
     # -- facts about calls
 
@@ -173,8 +177,7 @@ class CallBook:
         """Member and caseworker are together: say it, and judge."""
         call.talking_at = at
         call.connecting = None
-        record = call.record()
-        self._said.append(CallAnswered(call.id, at, call.answered_at, record.answer_bounds or (None, None)))
+        self._said.append(CallAnswered(call.id, at, call.answered_at, call.record().answer_bounds or (None, None)))
         self._move(call, Place.TALKING, at)
         self._judge(call, at)
 
@@ -191,7 +194,8 @@ class CallBook:
         self._move(call, Place.GONE, at)
         for hand_over in call.hand_overs:
             self._due(at + CONFIRM, Due.HAND_OVER, call, hand_over)
-        self._due(at + SECOND, Due.JUDGE, call)
+        if call.verdict is None:
+            self._due(at + SECOND, Due.JUDGE, call)
         self._due(at + SEAL_AFTER, Due.SEAL, call)
 
     def _who_ended(self, call: Call, at: Instant) -> EndedBy:

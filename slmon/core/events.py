@@ -125,14 +125,6 @@ class LocalPaired(NamedTuple):
     exten: str
 
 
-class LocalOptimised(NamedTuple):
-    """The pipe between two legs is being taken out of the way."""
-
-    at: Instant
-    one: LegId
-    two: LegId
-
-
 class QueueJoined(NamedTuple):
     """A leg began to wait in a queue."""
 
@@ -150,16 +142,6 @@ class QueueLeft(NamedTuple):
     at: Instant
     leg: LegId
     linked: LegId
-    queue: str
-
-
-class AgentConnected(NamedTuple):
-    """The queue put the caller through to this member."""
-
-    at: Instant
-    leg: LegId
-    linked: LegId
-    dest: LegId
     queue: str
 
 
@@ -335,6 +317,6 @@ class SnapshotTaken(NamedTuple):
 
 
 Event = (LegStarted | LegStateChanged | HangupRequested | LegEnded | DialStarted | DialEnded | BridgeEntered
-         | BridgeLeft | LocalPaired | LocalOptimised | QueueJoined | QueueLeft | AgentConnected | DialplanRan
+         | BridgeLeft | LocalPaired | QueueJoined | QueueLeft | DialplanRan
          | PickedUp | BlindTransferred | AttendedTransferred | Parked | HoldChanged | LegRenamed | DeviceChanged
          | MemberChanged | SwitchBooted | SwitchStopping | StreamLost | SnapshotTaken)

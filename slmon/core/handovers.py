@@ -47,8 +47,11 @@ class HandOvers(CallBook):
             return
         target = self.wiring.legs.get(event.target)
         to = (aside.exten if aside is not None and aside is not by else "") or (target.exten if target else "")
-        self._hand_over(call, HandOver(TransferKind.ATTENDED, event.at, to or event.target_channel or None, by,
-                                       self._counts(to)))
+        hand_over = HandOver(TransferKind.ATTENDED, event.at, to or event.target_channel or None, by, self._counts(to))
+        there = next((leg for leg in call.company.values() if leg is not by), None)
+        if there is not None:                            # the one consulted came to the member before this was told
+            hand_over.taken_by, hand_over.answered_at = there, event.at
+        self._hand_over(call, hand_over)
 
     def _parked(self, event: Parked) -> None:
         leg = self.wiring.legs.get(event.leg)

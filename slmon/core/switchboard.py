@@ -51,10 +51,8 @@ class Switchboard(HandOvers, Resync, CallBook):
             ev.BridgeEntered: self._bridge_entered,
             ev.BridgeLeft: self._bridge_left,
             ev.LocalPaired: self._local_paired,
-            ev.LocalOptimised: self._nothing,
             ev.QueueJoined: self._queue_joined,
             ev.QueueLeft: self._queue_left,
-            ev.AgentConnected: self._nothing,
             ev.DialplanRan: self._dialplan_ran,
             ev.PickedUp: self._picked_up,
             ev.BlindTransferred: self._blind_transferred,
@@ -107,9 +105,6 @@ class Switchboard(HandOvers, Resync, CallBook):
 
     # -- legs come and go
 
-    def _nothing(self, event: Event) -> None:
-        """Heard, and of no consequence today."""
-
     def _leg_started(self, event: ev.LegStarted) -> None:
         known = self.wiring.legs.get(event.leg)
         if known is not None:
@@ -128,7 +123,9 @@ class Switchboard(HandOvers, Resync, CallBook):
 
     def _is_door(self, leg: Leg, context: str) -> bool:
         """Whether a leg that rings in here is a member. A pipe never is: the switch made it."""
-        return not leg.is_pipe and (context in self.doors.contexts or self.doors.is_trunk(leg.endpoint))
+        doors = self.doors
+        inside = context in doors.contexts or (bool(doors.trunks) and doors.is_trunk(leg.endpoint))
+        return inside and not leg.is_pipe
 
     def _arrive(self, leg: Leg, caller: str) -> None:
         line = self._line_of(leg.exten) if leg.exten else None
@@ -415,13 +412,16 @@ class Switchboard(HandOvers, Resync, CallBook):
 
     def _regroup(self, leg: Leg, at: Instant) -> None:
         """Somebody came or went: who hears a member now?"""
-        by_leg = self._by_leg
-        for each in self.wiring.reached_from(leg):
-            call = by_leg.get(each.id)
+        together = self.wiring.reached_from(leg)
+        if len(together) == 1 and leg.met is None and leg.id not in self._by_leg:
+            return                                       # alone, and nobody's company before
+        for each in together:
+            call = self._by_leg.get(each.id)
             if call is None:
                 continue
+            heard = self.wiring.reached_from(each, self._is_machine)
             humans: dict[str, Leg] = {}
-            for other in self.wiring.reached_from(each, self._is_machine):
+            for other in heard:
                 if other is each:
                     continue
                 other.met = call

@@ -27,9 +27,8 @@ class Leg:
     """One channel, as far as it is known."""
 
     __slots__ = ("bridge", "call", "channel", "context", "dial_answered", "ended_at", "endpoint", "exten",
-                 "hung_up_at", "id",
-                 "key_asked_at", "kind", "linked", "met", "pair", "parked", "picked_up_at", "rung", "shows_dialplan",
-                 "started_at", "state", "up_at", "up_between")
+                 "hung_up_at", "id", "key_asked_at", "kind", "linked", "machine", "met", "pair", "parked",
+                 "picked_up_at", "rung", "shows_dialplan", "started_at", "state", "up_at", "up_between")
 
     def __init__(self, leg: LegId, channel: str, linked: LegId, started_at: Instant, state: LegState) -> None:
         technology, _, rest = channel.partition("/")
@@ -58,6 +57,7 @@ class Leg:
         self.hung_up_at: Instant | None = None    # when its far end hung up
         self.ended_at: Instant | None = None
         self.parked = False
+        self.machine: bool | None = None          # what the configuration calls it, once asked
 
     @property
     def is_pipe(self) -> bool:
