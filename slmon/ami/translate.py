@@ -30,6 +30,7 @@ CALLS: dict[str, tuple[str, ...]] = {
         "QueueCallerJoin": (*_SPOT, "Queue"),
         "QueueCallerLeave": (*_LEG, "Queue"),
         "Newexten": ("Context", *_LEG, "Extension", "Application", "AppData"),
+        "DTMFEnd": ("Uniqueid",),
         "Pickup": (*_LEG, "TargetUniqueid", "TargetLinkedid"),
         "BlindTransfer": ("Result", "TransfererUniqueid", "TransfererLinkedid", "TransfereeUniqueid",
                           "TransfereeLinkedid", "Context", "Extension"),
@@ -106,6 +107,7 @@ _MAKE: dict[str, Callable[[Instant, tuple[str, ...]], Event]] = {
     "QueueCallerJoin": lambda at, v: core.QueueJoined(at, v[3], v[4], v[5], v[1], v[2]),
     "QueueCallerLeave": lambda at, v: core.QueueLeft(at, v[1], v[2], v[3]),
     "Newexten": lambda at, v: core.DialplanRan(at, v[2], v[3], v[1], v[4], v[5], v[6]),
+    "DTMFEnd": lambda at, v: core.KeyPressed(at, v[1]),
     "Pickup": lambda at, v: core.PickedUp(at, v[1], v[2], v[3], v[4]),
     "BlindTransfer": lambda at, v: core.BlindTransferred(at, v[1] == "Success", v[2], v[3], v[4], v[5], v[6], v[7]),
     "AttendedTransfer": lambda at, v: core.AttendedTransferred(

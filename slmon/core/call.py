@@ -54,7 +54,7 @@ class Call:
         "asked_at", "boot", "caller", "company",
         "connecting", "desks", "dialled", "ended_at", "ended_by", "excluded", "hand_overs", "holder", "id", "in_hours",
         "known_waiting_at", "last_company_at", "leg", "line", "links", "meaning", "outcome", "parking", "pbx", "place",
-        "quality", "queued_in", "queues", "sent_away", "steps", "talking_at", "verdict",
+        "quality", "queue_left_at", "queued_in", "queues", "sent_away", "steps", "talking_at", "verdict",
     )
 
     def __init__(self, call: CallId, pbx: str, leg: Leg, line: Line | None, in_hours: bool) -> None:
@@ -77,6 +77,7 @@ class Call:
         self.ended_by: EndedBy | None = None
         self.outcome: Outcome | None = None
         self.queues: list[str] = []
+        self.queue_left_at: Instant | None = None
         self.queued_in: str | None = None              # the queue it waits in now
         self.desks: list[str] = []
         self.hand_overs: list[HandOver] = []

@@ -157,6 +157,13 @@ class DialplanRan(NamedTuple):
     arguments: str
 
 
+class KeyPressed(NamedTuple):
+    """Somebody pressed a key at the far end of a leg. Which one is nobody's business."""
+
+    at: Instant
+    leg: LegId
+
+
 class PickedUp(NamedTuple):
     """`leg` took over a call that was ringing at `target`."""
 
@@ -317,6 +324,6 @@ class SnapshotTaken(NamedTuple):
 
 
 Event = (LegStarted | LegStateChanged | HangupRequested | LegEnded | DialStarted | DialEnded | BridgeEntered
-         | BridgeLeft | LocalPaired | QueueJoined | QueueLeft | DialplanRan
+         | BridgeLeft | LocalPaired | QueueJoined | QueueLeft | DialplanRan | KeyPressed
          | PickedUp | BlindTransferred | AttendedTransferred | Parked | HoldChanged | LegRenamed | DeviceChanged
          | MemberChanged | SwitchBooted | SwitchStopping | StreamLost | SnapshotTaken)

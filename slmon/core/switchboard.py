@@ -13,12 +13,13 @@ from slmon.core.events import Event, LegState
 from slmon.core.facts import CallArrived, CallAsked, CallId, CallQueued, Fact, Place
 from slmon.core.goals import Goal
 from slmon.core.handovers import HandOvers
-from slmon.core.instant import Instant
+from slmon.core.instant import SECOND, Instant
 from slmon.core.resync import Resync
 from slmon.core.site import Doors, LineKind, Meaning
 from slmon.core.wiring import Leg
 
 _VOICEMAIL_APPLICATIONS = frozenset({"VoiceMail", "Voicemail", "MiniVM", "MinivmRecord"})
+ACCEPTED_BY_KEY = SECOND // 4       # so soon after the key the member hears the desk, if the key accepted the call
 _ASKING = frozenset({"Queue", "Dial", "RetryDial"})          # these may refuse without any event of their own
 _SENDING_AWAY = frozenset({"Busy", "Congestion"})
 # What makes whoever picked up press a key before the call is theirs ("press 1 to accept").
@@ -54,6 +55,7 @@ class Switchboard(HandOvers, Resync, CallBook):
             ev.QueueJoined: self._queue_joined,
             ev.QueueLeft: self._queue_left,
             ev.DialplanRan: self._dialplan_ran,
+            ev.KeyPressed: self._key_pressed,
             ev.PickedUp: self._picked_up,
             ev.BlindTransferred: self._blind_transferred,
             ev.AttendedTransferred: self._attended_transferred,
@@ -273,6 +275,11 @@ class Switchboard(HandOvers, Resync, CallBook):
             self._asked(call, event.at)
             self._connecting(call, dest, event.at)
 
+    def _key_pressed(self, event: ev.KeyPressed) -> None:
+        leg = self.wiring.legs.get(event.leg)
+        if leg is not None and leg.rung:
+            leg.key_at = event.at
+
     def _picked_up(self, event: ev.PickedUp) -> None:
         leg, target = self.wiring.legs.get(event.leg), self.wiring.legs.get(event.target)
         if leg is None:
@@ -325,6 +332,7 @@ class Switchboard(HandOvers, Resync, CallBook):
         call = self._by_leg.get(event.leg)
         if call is not None and call.queued_in == event.queue:
             call.queued_in = None
+            call.queue_left_at = event.at
 
     def _dialplan_ran(self, event: ev.DialplanRan) -> None:
         leg = self.wiring.legs.get(event.leg)
@@ -477,8 +485,13 @@ class Switchboard(HandOvers, Resync, CallBook):
         picked_up_at = leg.picked_up_at
         if leg.call is not call or picked_up_at is None:
             return at
+        if leg.key_at is not None and leg.key_at >= picked_up_at and at - leg.key_at <= ACCEPTED_BY_KEY:
+            return leg.key_at                            # the key put the member through: that is the acceptance
         if leg.key_asked_at is not None and leg.key_asked_at >= picked_up_at:
             return at                                    # accepted by a key, after the ringing had ended
+        by_queue = call.queued_in is not None or (call.queue_left_at or 0) >= picked_up_at - SETTLE
+        if at - picked_up_at > ACCEPTED_BY_KEY and not by_queue and leg.up_at != picked_up_at:
+            return at                                    # only a queue announces after the ringing; others ask
         return min(max(picked_up_at, call.arrived_at), at)
 
     def _device_changed(self, event: ev.DeviceChanged) -> None:

@@ -27,7 +27,7 @@ class Leg:
     """One channel, as far as it is known."""
 
     __slots__ = ("bridge", "call", "channel", "context", "dial_answered", "ended_at", "endpoint", "exten",
-                 "hung_up_at", "id", "key_asked_at", "kind", "linked", "machine", "met", "pair", "parked",
+                 "hung_up_at", "id", "key_asked_at", "key_at", "kind", "linked", "machine", "met", "pair", "parked",
                  "picked_up_at", "rung", "shows_dialplan", "started_at", "state", "up_at", "up_between")
 
     def __init__(self, leg: LegId, channel: str, linked: LegId, started_at: Instant, state: LegState) -> None:
@@ -54,6 +54,7 @@ class Leg:
         self.picked_up_at: Instant | None = None  # when the dialling of it ended with an answer
         self.shows_dialplan = False               # this login sees what the dialplan does with the leg
         self.key_asked_at: Instant | None = None  # when whoever picked up was asked to press a key
+        self.key_at: Instant | None = None        # when whoever picked up last pressed one
         self.hung_up_at: Instant | None = None    # when its far end hung up
         self.ended_at: Instant | None = None
         self.parked = False
