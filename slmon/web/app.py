@@ -131,10 +131,10 @@ def make_app(house: House) -> web.Application:
     app.on_shutdown.append(close_streams)      # else an open stream holds the shutdown for a minute
     app.cleanup_ctx.append(feed)
     app.router.add_get("/", show_board)
-    app.router.add_get("/board/{view}", show_board)
+    app.router.add_get("/board/{view:[^/]+}", show_board)
     app.router.add_get("/goals", show_goals)
-    app.router.add_get("/goals/{view}", show_goals)
-    app.router.add_get("/stream/{view}", stream)
+    app.router.add_get("/goals/{view:[^/]+}", show_goals)
+    app.router.add_get("/stream/{view:[^/]+}", stream)
     app.router.add_get("/static/{version}/{file}", static_file)
     app.router.add_get("/metrics", _Metrics(house.metrics).show)
     app.router.add_get("/-/healthy", healthy)

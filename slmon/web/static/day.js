@@ -42,6 +42,7 @@ export function drawDay(svg, figures, now, words) {
   nodes.push(...labels(halves, slot, height - label * 0.12, words));
   svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
   svg.replaceChildren(...nodes);
+  keepInside(svg, width);
 }
 
 // The half hours of the whole day, those to come empty.
@@ -68,6 +69,14 @@ function labels(halves, slot, y, words) {
     text.textContent = String(hour);
     return text;
   });
+}
+
+// The last hour's figure may reach over the edge; then it ends there.
+function keepInside(svg, width) {
+  for (const text of svg.querySelectorAll(".hour")) {
+    const { x, width: wide } = text.getBBox();
+    if (x + wide > width) text.setAttribute("x", String(width - wide));
+  }
 }
 
 function patterns() {

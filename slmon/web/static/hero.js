@@ -35,7 +35,7 @@ export function drawHero(mood, figures, shown, words) {
   }
   mark(el("fill"), "stroke-dasharray", `${(100 * Math.min(1, mood.seconds / target)).toFixed(1)} 100.5`);
   mark(el("mark"), "d", alarm ? "" : ringMark(0.75));
-  put("mood", { calm: _("Longest wait"), attention: _("Pick up the phone"), alarm: _("Over %(n)s s", { n: target }) }[mood.kind]);
+  put("mood", { calm: _("Longest wait"), attention: _("Pick up now"), alarm: _("Over %(n)s s", { n: target }) }[mood.kind]);
   putShape(el("mood-shape"), { calm: "dot", attention: "triangle", alarm: "octagon" }[mood.kind]);
 }
 
