@@ -15,7 +15,7 @@ from slmon.core.facts import (
     TransferKind,
     Verdict,
 )
-from slmon.core.instant import Instant
+from slmon.core.instant import Instant, seconds_between
 from slmon.core.site import Line, Meaning
 from slmon.core.wiring import Leg
 
@@ -100,6 +100,13 @@ class Call:
     def is_answered(self) -> bool:
         """Whether member and caseworker have been put together."""
         return self.answered_at is not None or self.answered_between is not None
+
+    @property
+    def answer_bounds(self) -> tuple[float | None, float | None]:
+        """Earliest and latest answer time in seconds from ring-in; None where open."""
+        low, high = self.answered_between or (self.answered_at, self.answered_at)
+        return (None if low is None else seconds_between(self.arrived_at, low),
+                None if high is None else seconds_between(self.arrived_at, high))
 
     def step(self, at: Instant, step: str, detail: str = "") -> None:
         """Note a stop of the journey."""

@@ -168,7 +168,7 @@ class CallBook:
         """Say the verdict, once, if there is one by now."""
         if call.verdict is not None:
             return
-        found = judge(call.record(), self._goal_at(call.arrived_at), now, connecting=call.connecting is not None)
+        found = judge(call, self._goal_at(call.arrived_at), now, connecting=call.connecting is not None)
         if found is not None:
             call.verdict, at = found
             self._said.append(CallJudged(call.id, at, call.verdict))
@@ -177,7 +177,7 @@ class CallBook:
         """Member and caseworker are together: say it, and judge."""
         call.talking_at = at
         call.connecting = None
-        self._said.append(CallAnswered(call.id, at, call.answered_at, call.record().answer_bounds or (None, None)))
+        self._said.append(CallAnswered(call.id, at, call.answered_at, call.answer_bounds))
         self._move(call, Place.TALKING, at)
         self._judge(call, at)
 

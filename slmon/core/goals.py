@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from math import sqrt
+from typing import Protocol
 
 from slmon.core.facts import CallRecord, Outcome, Verdict
 from slmon.core.instant import SECOND, Instant, of_seconds
@@ -54,7 +55,30 @@ class Goals:
         return tuple(sorted({goal.answer_seconds for _, goal in self._goals}))
 
 
-def judge(record: CallRecord, goal: Goal, now: Instant, connecting: bool = False
+class Measured(Protocol):
+    """What a verdict hangs on; a call's record has it, and a call under way."""
+
+    @property
+    def arrived_at(self) -> Instant: ...
+    @property
+    def asked_at(self) -> Instant | None: ...
+    @property
+    def answered_at(self) -> Instant | None: ...
+    @property
+    def answered_between(self) -> tuple[Instant | None, Instant | None] | None: ...
+    @property
+    def talking_at(self) -> Instant | None: ...
+    @property
+    def ended_at(self) -> Instant | None: ...
+    @property
+    def outcome(self) -> Outcome | None: ...
+    @property
+    def in_hours(self) -> bool: ...
+    @property
+    def excluded(self) -> str | None: ...
+
+
+def judge(record: Measured, goal: Goal, now: Instant, connecting: bool = False
           ) -> tuple[Verdict, Instant] | None:
     """The verdict on a call and the instant at which it fell; None while, or because, there is none.
 
@@ -95,7 +119,7 @@ def within_by_queue_clock(joined_at: Instant, left_at: Instant, goal: Goal) -> b
     return left_at // SECOND - joined_at // SECOND <= goal.answer_seconds
 
 
-def _judge_between(between: tuple[Instant | None, Instant | None], record: CallRecord, goal: Goal, now: Instant
+def _judge_between(between: tuple[Instant | None, Instant | None], record: Measured, goal: Goal, now: Instant
                    ) -> tuple[Verdict, Instant]:
     low, high = between
     if high is not None and high - record.arrived_at <= goal.target:
@@ -105,7 +129,7 @@ def _judge_between(between: tuple[Instant | None, Instant | None], record: CallR
     return Verdict.UNDECIDED, high or record.ended_at or now
 
 
-def _judge_lost(record: CallRecord, passed_at: Instant, now: Instant, connecting: bool) -> tuple[Verdict, Instant]:
+def _judge_lost(record: Measured, passed_at: Instant, now: Instant, connecting: bool) -> tuple[Verdict, Instant]:
     """Judged already if the target had passed while the member was still seen waiting; else nobody can tell."""
     if record.ended_at is None:
         return Verdict.UNDECIDED, now
@@ -114,12 +138,12 @@ def _judge_lost(record: CallRecord, passed_at: Instant, now: Instant, connecting
     return Verdict.UNDECIDED, record.ended_at
 
 
-def _target_passed(record: CallRecord, goal: Goal) -> Instant:
+def _target_passed(record: Measured, goal: Goal) -> Instant:
     """The first instant beyond the target, and not before the member asked: 22 s in the menu is missed on asking."""
     return max(record.arrived_at + goal.target + 1, record.asked_at or 0)
 
 
-def _short_abandon(record: CallRecord, goal: Goal) -> bool:
+def _short_abandon(record: Measured, goal: Goal) -> bool:
     """An early hang-up; one that is not sealed yet may still turn out to be none, so it has no verdict either."""
     if record.outcome not in (Outcome.ABANDONED, None) or record.ended_at is None:
         return False

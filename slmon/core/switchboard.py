@@ -16,7 +16,7 @@ from slmon.core.handovers import HandOvers
 from slmon.core.instant import SECOND, Instant
 from slmon.core.resync import Resync
 from slmon.core.site import Doors, LineKind, Meaning
-from slmon.core.wiring import Leg
+from slmon.core.wiring import Leg, LegKind
 
 _VOICEMAIL_APPLICATIONS = frozenset({"VoiceMail", "Voicemail", "MiniVM", "MinivmRecord"})
 ACCEPTED_BY_KEY = SECOND // 4       # so soon after the key the member hears the desk, if the key accepted the call
@@ -153,7 +153,7 @@ class Switchboard(HandOvers, Resync, CallBook):
         leg = self.wiring.legs.get(event.leg)
         if leg is None:
             return
-        if event.state is LegState.RING and leg.id in self._at_the_door and not leg.rung:
+        if event.state is LegState.RING and leg.id in self._at_the_door and not leg.rung:   # chan_sip and others
             leg.context, leg.exten = leg.context, leg.exten or event.exten
             self._arrive(leg, self._at_the_door.pop(leg.id))
         leg.state = event.state
@@ -406,12 +406,12 @@ class Switchboard(HandOvers, Resync, CallBook):
             self._left(leg, event.at)
 
     def _left(self, leg: Leg, at: Instant) -> None:
-        stayed = list(self.wiring.leave(leg))
+        stayed = self.wiring.leave(leg)
         member = self._by_leg.get(leg.id)
-        if member is not None:
+        if member is not None and member.company:
             self._company(member, {}, at)
-        if stayed:
-            self._regroup(stayed[0], at)
+        if stayed is not None:
+            self._regroup(stayed, at)
         if leg.pair is not None and leg.pair.bridge is not None:
             self._regroup(leg.pair, at)
         call = leg.met
@@ -421,23 +421,24 @@ class Switchboard(HandOvers, Resync, CallBook):
     def _regroup(self, leg: Leg, at: Instant) -> None:
         """Somebody came or went: who hears a member now?"""
         together = self.wiring.reached_from(leg)
-        if len(together) == 1 and leg.met is None and leg.id not in self._by_leg:
-            return                                       # alone, and nobody's company before
-        for each in together:
-            call = self._by_leg.get(each.id)
-            if call is None:
-                continue
-            heard = self.wiring.reached_from(each, self._is_machine)
+        by_leg = self._by_leg
+        members = [each for each in together if each.id in by_leg]
+        if not members:
+            return
+        machines = [each for each in together if self._is_machine(each)]
+        for member in members:
+            call = by_leg[member.id]
+            heard = self.wiring.reached_from(member, self._is_machine) if machines else together
             humans: dict[str, Leg] = {}
             for other in heard:
-                if other is each:
+                if other is member:
                     continue
                 other.met = call
-                if self._is_machine(other):
+                if machines and self._is_machine(other):
                     self._got_machine(call)
-                elif self._is_human(other):
+                elif other.kind is LegKind.PHONE and other.id not in by_leg:
                     humans[other.id] = other
-            if humans != call.company:
+            if humans.keys() != call.company.keys():
                 self._company(call, humans, at)
 
     def _got_machine(self, call: Call) -> None:
@@ -450,12 +451,14 @@ class Switchboard(HandOvers, Resync, CallBook):
         """These desks, and nobody else, hear the member from now on."""
         before, call.company = call.company, humans
         joined = [leg for key, leg in humans.items() if key not in before]
-        left = [leg for key, leg in before.items() if key not in humans]
         if not call.is_answered:
-            self._put_together(call, joined, at)
-        else:
+            if joined:
+                self._put_together(call, joined, at)
+            return
+        if joined:
             self._joined(call, joined, at)
-        if left and call.is_answered:
+        left = [leg for key, leg in before.items() if key not in humans]
+        if left:
             self._gone_from(call, left, at)
 
     def _put_together(self, call: Call, joined: list[Leg], at: Instant) -> None:

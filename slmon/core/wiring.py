@@ -1,6 +1,6 @@
 """Who is together with whom: legs, the pipes between them, the bridges they stand in. Knows nothing of calls' rules."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,9 @@ class LegKind(Enum):
     SERVICE = auto()    # the switch itself
 
 
+_KINDS = {"Local": LegKind.PIPE, **dict.fromkeys(_SERVICES, LegKind.SERVICE)}
+
+
 class Leg:
     """One channel, as far as it is known."""
 
@@ -31,7 +34,7 @@ class Leg:
                  "picked_up_at", "rung", "shows_dialplan", "started_at", "state", "up_at", "up_between")
 
     def __init__(self, leg: LegId, channel: str, linked: LegId, started_at: Instant, state: LegState) -> None:
-        technology, _, rest = channel.partition("/")
+        technology, _, _ = channel.partition("/")
         self.id = leg
         self.channel = channel
         self.linked = linked
@@ -39,10 +42,9 @@ class Leg:
         self.state = state
         self.context = ""
         self.exten = ""
-        self.kind = (LegKind.PIPE if technology == "Local" else
-                     LegKind.SERVICE if technology in _SERVICES else LegKind.PHONE)
-        name, dash, _ = rest.rpartition("-")
-        self.endpoint = f"{technology}/{name if dash else rest}"
+        self.kind = _KINDS.get(technology, LegKind.PHONE)
+        name, dash, _ = channel.rpartition("-")
+        self.endpoint = name if dash else channel
         self.bridge: str | None = None            # never a holding bridge: there nobody hears anybody
         self.pair: Leg | None = None
         self.call: Call | None = None             # the call on whose behalf it exists
@@ -96,16 +98,19 @@ class Wiring:
         leg.bridge = bridge
         self.bridges.setdefault(bridge, {})[leg.id] = leg
 
-    def leave(self, leg: Leg) -> Iterator[Leg]:
-        """A leg left its bridge; those who stay in it."""
-        inside = self.bridges.get(leg.bridge) if leg.bridge is not None else None
+    def leave(self, leg: Leg) -> Leg | None:
+        """A leg left its bridge; one of those who stay in it."""
+        bridge, leg.bridge = leg.bridge, None
+        if bridge is None:
+            return None
+        inside = self.bridges.get(bridge)
         if inside is None:
-            return iter(())
+            return None                                  # of an earlier run of the switch
         inside.pop(leg.id, None)
-        if not inside:
-            del self.bridges[leg.bridge or ""]
-        leg.bridge = None
-        return iter(tuple(inside.values()))
+        if inside:
+            return next(iter(inside.values()))
+        del self.bridges[bridge]
+        return None
 
     def forget(self, leg: Leg) -> None:
         """A leg is over and nobody asks for it any more."""
@@ -123,17 +128,17 @@ class Wiring:
         """
         found = [leg]
         seen = {leg.id}
+        bridges = self.bridges
         for each in found:
-            if ends is not None and each is not leg and ends(each):
+            if each.bridge is None or (ends is not None and each is not leg and ends(each)):
                 continue
-            if each.bridge is not None:
-                for other in self.bridges[each.bridge].values():
-                    if other.id not in seen:
-                        seen.add(other.id)
-                        found.append(other)
+            for key, other in bridges[each.bridge].items():
+                if key not in seen:
+                    seen.add(key)
+                    found.append(other)
             pair = each.pair
             # A pipe carries sound only when both its halves are somewhere.
-            if pair is not None and pair.id not in seen and each.bridge is not None and pair.bridge is not None:
+            if pair is not None and pair.bridge is not None and pair.id not in seen:
                 seen.add(pair.id)
                 found.append(pair)
         return found
