@@ -16,8 +16,8 @@ ALLOWED = frozenset({"Challenge", "Login", "Logoff", "Ping", "CoreSettings", "Co
                      "QueueStatus", "DeviceStateList", "ListCommands"})
 
 HARMFUL = frozenset({"Originate", "Command", "Redirect", "Hangup", "Atxfer", "BlindTransfer", "Setvar", "DBPut",
-                     "DBDel", "UpdateConfig", "CreateConfig", "GetConfig", "ModuleLoad", "Reload", "QueueAdd", "QueueRemove",
-                     "QueuePause", "Monitor", "MixMonitor", "Park", "SendText"})
+                     "DBDel", "UpdateConfig", "CreateConfig", "GetConfig", "ModuleLoad", "Reload", "QueueAdd",
+                     "QueueRemove", "QueuePause", "Monitor", "MixMonitor", "Park", "SendText"})
 """Actions that a login of ours has no use for; where the PBX would let it say them, it has rights too many."""
 
 _UNSPEAKABLE = re.compile(r"[\r\n\0]")

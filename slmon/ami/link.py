@@ -75,6 +75,7 @@ class Complaint(StrEnum):
     """What a link that is up lacks, and the cure."""
 
     NO_LISTS = "the PBX refuses its lists: give the user write = reporting"
+    NOT_READY = "the PBX does not list its channels"
     NO_QUEUES = "the PBX does not answer QueueStatus"
     NO_DEVICES = "the PBX does not answer DeviceStateList"
     NO_CALLS = "the PBX handles calls and tells none: give the user read = call,agent, and no event filter"
@@ -136,6 +137,7 @@ class Link:
         self._asked_clock: tuple[Instant, float] | None = None    # the same, as a Ping was answered
         self._heard_at = time.monotonic()
         self._trusted = True                                  # no gap is open
+        self._listed_here = False                             # this connection has listed the channels
         self._tls: ssl.SSLContext | None = None
         self._conversation: Conversation | None = None        # while logged in
         self._relist, self._reread = asyncio.Event(), asyncio.Event()
@@ -205,7 +207,7 @@ class Link:
 
     def on_listed(self) -> None:
         """All channels were listed: a gap ends here."""
-        self._trusted = True
+        self._trusted = self._listed_here = True
 
     def on_reload(self) -> None:
         """The PBX has read its configuration again: the queues may be others."""
@@ -279,7 +281,7 @@ class Link:
         await conversation.greeted(self._timing.banner)
         await self._log_in(conversation)
         self._conversation = conversation
-        self._processed = None
+        self._processed, self._listed_here = None, False
         self._damages.clear()
         self._relist.set()
         try:
@@ -352,7 +354,7 @@ class Link:
         """Whether the rights let through what the PBX does: silence is no sign that nothing happens."""
         while True:
             await asyncio.sleep(self._timing.look_around)
-            await self._listed(conversation, "CoreStatus", Complaint.NO_LISTS)
+            await self._listed(conversation, "CoreStatus", Complaint.NOT_READY)
             self._complain(Complaint.NO_AGENTS, conversation.members_stirred > 5 and not conversation.agents_heard)
             self._complain(Complaint.NO_TIMESTAMPS, conversation.undated)
 
@@ -366,7 +368,7 @@ class Link:
             await self._relist.wait()
             self._relist.clear()
             complete = await self._list_all(conversation)
-            if self._trusted:
+            if self._trusted and self._listed_here:
                 self._set(LinkStatus.UP, "")
             pause = first if complete else min(pause * 2, longest)
             await asyncio.sleep(pause)
@@ -375,11 +377,11 @@ class Link:
 
     async def _list_all(self, conversation: Conversation) -> bool:
         """All lists, the channels last: they make the snapshot of what is there by then. False: not all came."""
-        started = await self._listed(conversation, "CoreStatus", Complaint.NO_LISTS)
+        started = await self._listed(conversation, "CoreStatus", Complaint.NOT_READY)
         queues = await self._listed(conversation, "QueueStatus", Complaint.NO_QUEUES)
         devices = await self._listed(conversation, "DeviceStateList", Complaint.NO_DEVICES)
-        channels = await self._listed(conversation, "CoreShowChannels", Complaint.NO_LISTS)
-        if Complaint.NO_LISTS in self.state.complaints and not self._trusted:
+        channels = await self._listed(conversation, "CoreShowChannels", Complaint.NOT_READY)
+        if Complaint.NO_LISTS in self.state.complaints and not (self._trusted and self._listed_here):
             # No source can tell what is going on: what was open is lost, and what comes is known from here on.
             self.on_events([SnapshotTaken(self.now(), (), None, (), ())])
             self.on_listed()
@@ -393,7 +395,9 @@ class Link:
             self._complain(Complaint.SLOW_ANSWERS, True)
             return False
         denied = answer.is_error() and "denied" in _message(answer).lower()
-        self._complain(Complaint.NO_LISTS if denied else otherwise, answer.is_error())
+        self._complain(otherwise, answer.is_error() and not denied)
+        if denied or name == "CoreShowChannels":
+            self._complain(Complaint.NO_LISTS, denied)
         if name == "CoreStatus" and not answer.is_error():
             self._compare(conversation, answer)
         return denied or not answer.is_error()
