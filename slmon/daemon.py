@@ -15,7 +15,7 @@ import slmon
 from slmon.ami.link import Link, LinkState, PbxAccess
 from slmon.config import Config, Pbx
 from slmon.core.events import Event
-from slmon.core.facts import CallEnded, CallId, CallUnaccounted, Fact, GapMarked
+from slmon.core.facts import CallEnded, CallId, CallUnaccounted, Fact, GapMarked, OddityNoticed
 from slmon.core.goals import Goals
 from slmon.core.hours import Hours
 from slmon.core.instant import SECOND, Instant, from_datetime
@@ -58,7 +58,12 @@ class Watch:
     def _on_events(self, events: list[Event]) -> None:
         facts: list[Fact] = []
         for event in events:
-            facts += self.switchboard.apply(event)
+            try:
+                facts += self.switchboard.apply(event)
+            except Exception:      # a mistake of ours must not stop the listening: it is told, counted, and resynced
+                log.exception("an event could not be understood", pbx=self.name, kind=type(event).__name__)
+                facts.append(OddityNoticed(self.name, event.at, "not_understood"))
+                self.link.resync()
         self._take(self, facts)
         self._set_timer()
 

@@ -38,7 +38,7 @@ NONE = ""
 MOST_CHILDREN = 200
 CALL = ("pbx", "line", "queue")
 Key = TypeVar("Key")
-ODDITIES = ("unannounced_leg",)
+ODDITIES = ("clock_stepped_back", "not_understood", "unannounced_leg")
 UNACCOUNTED_REASONS = ("lost",)
 
 

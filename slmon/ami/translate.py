@@ -72,6 +72,13 @@ REPLAYED: dict[str, tuple[str, ...]] = {**CALLS, **LISTS}
 _STATES = {str(int(state)): state for state in LegState}
 
 
+_NOBODY = frozenset({"<unknown>", "unknown", "anonymous", "Anonymous", "s"})     # a number withheld or never known
+
+
+def _caller(number: str) -> str:
+    return "" if number in _NOBODY else number
+
+
 def _state(text: str) -> LegState:
     return _STATES.get(text, LegState.OTHER)
 
@@ -94,7 +101,7 @@ def _parked(change: ParkChange) -> Callable[[Instant, tuple[str, ...]], Event]:
 
 
 _MAKE: dict[str, Callable[[Instant, tuple[str, ...]], Event]] = {
-    "Newchannel": lambda at, v: core.LegStarted(at, v[6], v[7], v[1], _state(v[2]), v[4], v[5], v[3]),
+    "Newchannel": lambda at, v: core.LegStarted(at, v[6], v[7], v[1], _state(v[2]), v[4], v[5], _caller(v[3])),
     "Newstate": lambda at, v: core.LegStateChanged(at, v[4], v[5], _state(v[1]), v[2], v[3]),
     "HangupRequest": lambda at, v: core.HangupRequested(at, v[1], v[2]),
     "Hangup": lambda at, v: core.LegEnded(at, v[3], v[4], v[1], v[2], _cause(v[5])),

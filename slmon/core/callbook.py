@@ -32,6 +32,7 @@ from slmon.core.site import Doors, LineKind, Meaning
 from slmon.core.wiring import Leg, LegKind, Wiring
 
 SETTLE = SECOND // 4            # events of different legs run a few ms out of order: nothing is judged sooner
+DISORDER = 2 * SECOND           # further back than events of different legs ever are: the clock was set
 SEAL_AFTER = 5 * SECOND         # a transfer can be told of after the hang-up
 FORGET_AFTER = 10 * SECOND      # a leg that ended
 SAME_ID_AGAIN = 3600 * SECOND   # ids start over after a restart of the PBX: an hour apart it is another call
@@ -113,6 +114,17 @@ class CallBook:
         elif due is Due.SEAL:
             self._seal(call)
 
+    def _clock_stepped_back(self, at: Instant) -> None:
+        """Somebody set the switch's clock back: how long the open calls have waited cannot be told any more."""
+        self._odd("clock_stepped_back", at)
+        step, self.now = at - self.now, at
+        for call in self.calls.values():
+            call.clock_stepped = call.clock_stepped or call.ended_at is None
+        # Shifting all alike keeps their order.
+        self._deadlines = [(due_at + step, serial, due, call, what)
+                           for due_at, serial, due, call, what in self._deadlines]
+        self._ended_legs = deque((ended_at + step, leg) for ended_at, leg in self._ended_legs)
+
     def _forget_legs(self, now: Instant) -> None:
         ended = self._ended_legs
         while ended and ended[0][0] <= now - FORGET_AFTER:
@@ -185,7 +197,7 @@ class CallBook:
         """The member's leg is gone."""
         if call.ended_at is not None:
             return
-        call.ended_at = at
+        call.ended_at = max(at, call.arrived_at)
         call.ended_by = self._who_ended(call, at)
         for hand_over in call.hand_overs:
             if hand_over.ended_at is None:

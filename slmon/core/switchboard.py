@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from slmon.core import events as ev
 from slmon.core.call import Call
-from slmon.core.callbook import CONFIRM, SAME_ID_AGAIN, SETTLE, CallBook, Due
+from slmon.core.callbook import CONFIRM, DISORDER, SAME_ID_AGAIN, SETTLE, CallBook, Due
 from slmon.core.events import Event, LegState
 from slmon.core.facts import CallArrived, CallAsked, CallId, CallQueued, Fact, Place
 from slmon.core.goals import Goal
@@ -81,6 +81,8 @@ class Switchboard(HandOvers, Resync, CallBook):
                 self._run_deadlines(at)
             if self._ended_legs:
                 self._forget_legs(at)
+        elif at < self.now - DISORDER:
+            self._clock_stepped_back(at)
         self._rules[type(event)](event)
         return said
 
@@ -473,7 +475,9 @@ class Switchboard(HandOvers, Resync, CallBook):
         if call.asked_at is None:
             self._asked(call, picked_up_at)
         unseen = desk.up_between if desk.call is call and desk.picked_up_at is None else None
-        if unseen is not None or call.arrived_slack:
+        if call.clock_stepped:
+            call.answered_between = None, None           # the clock that told its ring-in is not this one
+        elif unseen is not None or call.arrived_slack:
             low, high = unseen or (picked_up_at, picked_up_at)
             call.answered_between = max(low - call.arrived_slack, call.arrived_at), high + call.arrived_slack
         else:
