@@ -120,6 +120,7 @@ class Daemon:
         self.scoreboard = Scoreboard(self.hours, self.goals, config.groups, [pbx.name for pbx in config.pbx],
                                      minimum_group=1 if config.privacy.person_figures else config.privacy.minimum_group)
         self.changed = asyncio.Event()
+        self.linked = asyncio.Event()                # a link came up for the first time
         self._views = {view.name: view for view in config.views}
         self._demo = demo
         key = config.caller_key
@@ -207,6 +208,8 @@ class Daemon:
 
     def _link_changed(self, watch: Watch, state: LinkState) -> None:
         words = "; ".join(dict.fromkeys([*([state.reason] if state.reason else []), *sorted(state.complaints)]))
+        if state.is_up:
+            self.linked.set()
         self.scoreboard.link_changed(watch.name, watch.link.now(), state.is_up, words)
         self.changed.set()
 

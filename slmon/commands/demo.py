@@ -13,7 +13,7 @@ from slmon.daemon import Address, Daemon, StartError, host_now
 from slmon.logs import set_up_logs
 from slmon.simulator.history import history
 from slmon.simulator.house import config_text
-from slmon.simulator.server import WARM_UP_SECONDS, Account, AmiServer, running_day
+from slmon.simulator.server import WARM_UP_SECONDS, Account, AmiServer, fresh_day
 
 USUAL_PORT = 8080
 DAYS_OF_HISTORY = 56
@@ -36,15 +36,21 @@ def run_demo(port: int | None, speed: float, seed: int) -> None:
 
 async def _demo(folder: Path, port: int, speed: float, seed: int) -> None:
     secret = secrets.token_urlsafe(12)
-    day = running_day(seed, host_now())
+    started_at = host_now() - of_seconds(WARM_UP_SECONDS)
+    day = fresh_day(seed, started_at)
     async with AmiServer(day, {"slmon": Account(secret)}, host=HOST, speed=speed) as pbx:
         daemon = Daemon(_configured(folder, pbx.port, secret, port), demo=True)
-        until = host_now() - of_seconds(WARM_UP_SECONDS)             # from there on the day is live
-        for record in history(seed, until, DAYS_OF_HISTORY):
+        for record in history(seed, started_at, DAYS_OF_HISTORY):
             daemon.store.save(record)
         await asyncio.to_thread(daemon.store.flush)
-        await daemon.run(_say)
+        await daemon.run(_say, [_to_the_present(daemon, pbx)])
     console.print("\nThe demo has ended; nothing of it is kept.")
+
+
+async def _to_the_present(daemon: Daemon, pbx: AmiServer) -> None:
+    """The day began a while ago: let the daemon hear it all at once, so that the board is full."""
+    await daemon.linked.wait()
+    await pbx.fast_forward(host_now())
 
 
 def _configured(folder: Path, pbx_port: int, secret: str, port: int) -> Config:

@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 
-from slmon.core.instant import Instant, of_seconds
+from slmon.core.instant import SECOND, Instant, of_seconds
 from slmon.simulator import lists
 from slmon.simulator.day import LEAST_RIGHTS, LiveDay
 from slmon.simulator.plan import Rate
 
 BANNER = f"Asterisk Call Manager/{lists.AMI_VERSION}\r\n".encode()
 WARM_UP_SECONDS = 25 * 60
+FAST_FORWARD_STEP = 2 * SECOND
 _MOST_UNREAD = 1 << 20           # bytes; a client that leaves more unread is cut off, as `writetimeout` does
 _CHALLENGE = "364152207"
 _NEED_REPORTING = frozenset({"coresettings", "corestatus", "coreshowchannels", "devicestatelist", "status"})
@@ -40,10 +41,14 @@ class Faults:
     challenge: bool = True                                   # offers MD5
 
 
+def fresh_day(seed: int, start: Instant, per_minute: float = 7.8) -> LiveDay:
+    """A day that begins at `start`, without a call yet."""
+    return LiveDay(seed, start, Rate(per_minute, start))
+
+
 def running_day(seed: int, now: Instant, per_minute: float = 7.8) -> LiveDay:
     """A day that has been going on for a while at `now`: calls are waiting and talking."""
-    start = now - of_seconds(WARM_UP_SECONDS)
-    day = LiveDay(seed, start, Rate(per_minute, start))
+    day = fresh_day(seed, now - of_seconds(WARM_UP_SECONDS), per_minute)
     day.clock.run(now)
     return day
 
@@ -107,6 +112,14 @@ class AmiServer:
         """Let happen what is due by now."""
         passed = asyncio.get_running_loop().time() - self._began
         self.day.clock.run(self._began_at + of_seconds(passed * self._speed))
+
+    async def fast_forward(self, until: Instant) -> None:
+        """Let happen at once, and heard by whoever is logged in, what happens up to `until`; then go on as before."""
+        clock = self.day.clock
+        while clock.now < until:
+            clock.run(min(until, clock.now + FAST_FORWARD_STEP))
+            self._began, self._began_at = asyncio.get_running_loop().time(), clock.now
+            await asyncio.sleep(0)           # whoever listens gets a turn
 
     def cut(self) -> None:
         """Reset all connections; the PBX goes on."""
