@@ -162,6 +162,22 @@ def test_the_demo_has_a_configuration_that_slmon_reads(tmp_path):
     assert len(config.view) == 4
 
 
+def test_a_running_day_tells_the_records_of_its_open_calls_too():
+    records = {record.call: record for record in running_day(1, NOON).records()}
+    open_calls = [record for record in records.values() if record.ended_at is None]
+    assert len(records) > 100
+    assert any(record.answered_at for record in open_calls)
+    assert all(record.outcome is None for record in open_calls)
+
+
+async def test_the_status_list_knows_what_each_member_dialled():
+    async with busy_pbx() as pbx:
+        said = await says(pbx.port, LOGIN, "Action: Status\nActionID: 9")
+    dialled = {headers["DNID"] for headers in frames(said) if headers.get("Context") in ("koe", "menu")}
+    assert dialled
+    assert dialled <= {number.pattern for number in DEMO.numbers}
+
+
 # ---- the days before
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from slmon.core.facts import CallRecord
 from slmon.core.instant import Instant
 from slmon.simulator import lists
 from slmon.simulator.calls import member_rings
@@ -11,7 +12,7 @@ from slmon.simulator.desks import desk_pauses, desk_rings
 from slmon.simulator.house import DEMO, House
 from slmon.simulator.pbx import Pbx
 from slmon.simulator.plan import DeskPauses, DeskRings, MemberRings, Planned, Rate, day
-from slmon.simulator.truth import TrueCall
+from slmon.simulator.truth import TrueCall, told
 
 LEAST_RIGHTS = frozenset({"call", "agent"})
 
@@ -26,6 +27,10 @@ class LiveDay:
         self.truth: list[TrueCall] = []
         self._numbers = {number.pattern: number for number in house.numbers}
         self.clock.start(self._follow(day(seed, start, house, rate, desks)))
+
+    def records(self) -> Iterator[CallRecord]:
+        """What has happened so far, open calls too, as one who listened all the time would have it."""
+        return (told(call, self.pbx.house.system) for call in self.truth)
 
     def _follow(self, plan: Iterator[Planned]) -> Script[None]:
         for planned in plan:

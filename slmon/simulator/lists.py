@@ -72,7 +72,7 @@ def _duration(pbx: Pbx, channel: Channel) -> str:
 
 def _status(pbx: Pbx, action_id: str) -> bytes:
     items = (f"Event: Status\r\nPrivilege: Call\r\n{channel.text()}Type: {channel.name.partition('/')[0]}\r\n"
-             f"DNID: \r\nEffectiveConnectedLineNum: {channel.connected}\r\n"
+             f"DNID: {channel.dialled}\r\nEffectiveConnectedLineNum: {channel.connected}\r\n"
              f"EffectiveConnectedLineName: {channel.connected_name}\r\nTimeToHangup: 0\r\n"
              f"BridgeID: {channel.bridge.uniqueid if channel.bridge else ''}\r\n"
              f"Application: {channel.application}\r\nData: {channel.arguments}\r\nNativeformats: (alaw)\r\n"

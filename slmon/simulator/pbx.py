@@ -64,6 +64,7 @@ class Channel:
     arguments: str = ""
     bridge: Bridge | None = None
     on_hold: bool = False
+    dialled: str = ""                  # what the far end dialled, where it rang in
 
     @property
     def endpoint(self) -> str:
@@ -171,6 +172,7 @@ class Pbx:
         self._unique += 1
         linkedid = linked_to.linkedid if linked_to else uniqueid
         made = Channel(name, state, caller, caller_name, context, exten, uniqueid, linkedid, self.clock.now)
+        made.dialled = exten if state == RING and name.startswith("PJSIP/") else ""
         self.channels[uniqueid] = made
         self.say("call", "Newchannel", made.text())
         if desk := self._desk_of(made):

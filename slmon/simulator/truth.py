@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from slmon.core.facts import EndedBy, Outcome, TransferKind
+from slmon.core.facts import CallId, CallRecord, EndedBy, Outcome, Transfer, TransferKind
 from slmon.core.instant import Instant, seconds_between
 
 
@@ -62,3 +62,13 @@ class TrueCall:
         """The call came to this, unless a human had answered it before."""
         if self.answered_at is None:
             self.outcome = outcome
+
+
+def told(call: TrueCall, pbx: str) -> CallRecord:
+    """The call as slmon records it, ended or still open."""
+    over = call.ended_at is not None
+    return CallRecord(
+        CallId(f"{pbx}/{call.uniqueid}"), pbx, call.arrived_at, call.line, call.dialled, queues=tuple(call.queues),
+        asked_at=call.asked_at, answered_at=call.answered_at, talking_at=call.answered_at, ended_at=call.ended_at,
+        outcome=call.outcome if over else None, ended_by=call.ended_by if over else None,
+        transfers=tuple(Transfer(each.kind, each.at, each.to) for each in call.transfers), desks=tuple(call.desks))
