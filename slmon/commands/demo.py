@@ -16,7 +16,9 @@ from slmon.simulator.house import config_text
 from slmon.simulator.server import WARM_UP_SECONDS, Account, AmiServer, fresh_day
 
 USUAL_PORT = 8080
-DAYS_OF_HISTORY = 56
+DAYS_OF_HISTORY = 42
+CALLS_A_MINUTE = 4.5           # lively to watch; the days behind are in step with it
+CALLS_A_DAY = 900.0
 HOST = "127.0.0.1"
 
 console = Console(highlight=False, soft_wrap=True)
@@ -37,10 +39,10 @@ def run_demo(port: int | None, speed: float, seed: int) -> None:
 async def _demo(folder: Path, port: int, speed: float, seed: int) -> None:
     secret = secrets.token_urlsafe(12)
     started_at = host_now() - of_seconds(WARM_UP_SECONDS)
-    day = fresh_day(seed, started_at)
+    day = fresh_day(seed, started_at, CALLS_A_MINUTE)
     async with AmiServer(day, {"slmon": Account(secret)}, host=HOST, speed=speed) as pbx:
         daemon = Daemon(_configured(folder, pbx.port, secret, port), demo=True)
-        for record in history(seed, started_at, DAYS_OF_HISTORY):
+        for record in history(seed, started_at, DAYS_OF_HISTORY, CALLS_A_DAY):
             daemon.store.save(record)
         await asyncio.to_thread(daemon.store.flush)
         await daemon.run(_say, [_to_the_present(daemon, pbx)])
