@@ -232,8 +232,10 @@ class Daemon:
             await asyncio.sleep(PURGE_EVERY_SECONDS)
 
     async def _days(self, view: str, first: date, last: date) -> list[Day]:
+        now = self.now()
+        last = min(last, self.hours.day_of(now))                 # of days to come there is nothing to say
         async with self._reading:
-            found = await asyncio.to_thread(self._history.days, self._views[view], first, last, self.now())
+            found = await asyncio.to_thread(self._history.days, self._views[view], first, last, now)
         return [Day(each.date, each.goal, each.tally, each.gap_seconds, each.breaches) for each in found]
 
     # -- running

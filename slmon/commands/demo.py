@@ -17,8 +17,8 @@ from slmon.simulator.server import WARM_UP_SECONDS, Account, AmiServer, fresh_da
 
 USUAL_PORT = 8080
 DAYS_OF_HISTORY = 42
-CALLS_A_MINUTE = 4.5           # lively to watch; the days behind are in step with it
-CALLS_A_DAY = 900.0
+CALLS_A_MINUTE = 3.0           # lively to watch, and not far from the days behind
+CALLS_A_DAY = 480.0
 HOST = "127.0.0.1"
 
 console = Console(highlight=False, soft_wrap=True)
