@@ -274,6 +274,10 @@ async def test_nothing_can_be_changed_from_outside(visit: Visit) -> None:
         assert "GET" in response.headers["Allow"]
 
 
+async def test_a_stream_has_no_head_alone(visit: Visit) -> None:
+    assert (await (await visit(house_of(Scene()))).head("/stream/odense")).status == 405
+
+
 async def test_a_page_that_fails_says_nothing_of_why(visit: Visit) -> None:
     async def broken(view: str, first: date, last: date) -> list[Day]:
         raise RuntimeError(f"secret {view} {first} {last}")

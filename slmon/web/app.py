@@ -134,7 +134,7 @@ def make_app(house: House) -> web.Application:
     app.router.add_get("/board/{view:[^/]+}", show_board)
     app.router.add_get("/goals", show_goals)
     app.router.add_get("/goals/{view:[^/]+}", show_goals)
-    app.router.add_get("/stream/{view:[^/]+}", stream)
+    app.router.add_get("/stream/{view:[^/]+}", stream, allow_head=False)
     app.router.add_get("/static/{version}/{file}", static_file)
     app.router.add_get("/metrics", _Metrics(house.metrics).show)
     app.router.add_get("/-/healthy", healthy)

@@ -137,6 +137,11 @@ OUTSIDE = """() => {
     range.selectNodeContents(text);
     const box = range.getBoundingClientRect();
     const room = (element.closest('section') ?? document.body).getBoundingClientRect();
+    for (let each = element; each && each !== document.body; each = each.parentElement) {
+      if (getComputedStyle(each).overflowY === 'hidden' && each.scrollHeight > each.clientHeight * 1.12 + 2) {
+        wrong.push(`${text.textContent.trim()} is cut off in ${each.tagName}.${each.className}`);
+      }
+    }
     const slack = 1 + box.height * 0.12;            // a line is higher than its letters
     if (box.left < room.left - 1 || box.right > room.right + 1 || box.top < room.top - slack
         || box.bottom > room.bottom + slack || box.right > innerWidth || box.bottom > innerHeight + slack) {

@@ -1,13 +1,16 @@
 // The server's time, counted here between its messages: this machine's own clock may be wrong by hours.
 
 const SAMPLES = 15;
+const STEP = 5000;
 
 export class ServerClock {
   #offsets = [];
   #heardOn = null;      // both clocks: performance.now() stands still while some machines sleep
 
   heard(at) {
-    this.#offsets.push(at - performance.now());
+    const offset = at - performance.now();
+    if (offset < Math.max(...this.#offsets) - STEP) this.#offsets = [];      // the PBX's clock was set back
+    this.#offsets.push(offset);
     if (this.#offsets.length > SAMPLES) this.#offsets.shift();
     this.#heardOn = { steady: performance.now(), wall: Date.now() };
   }

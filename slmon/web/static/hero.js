@@ -5,7 +5,7 @@ import { el, hide, mark, put } from "./page.js";
 import { CIRCLE, OCTAGON, SHAPES, putShape, ringMark } from "./shapes.js";
 
 const HERO = new Set(["rest", "calm", "attention", "alarm"]);
-const DOTS = 12;
+const DOTS = 10;
 
 export function drawHero(mood, figures, shown, words) {
   hide("now", !HERO.has(mood.kind));
