@@ -81,6 +81,7 @@ class CallBook:
         self._said: list[Fact] = []
         self._boot: str | None = None
         self._gap_since: Instant | None = None
+        self._listed_since: Instant | None = None     # while a snapshot is read: what was seen last before it
         self._held_back: list[Call] = []              # calls to judge when the gap is over
         self._doors_seen: set[str] = set()            # endpoints that members came in through
         self._at_the_door: dict[LegId, str] = {}      # announced as Down in a door: its caller

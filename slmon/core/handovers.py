@@ -51,6 +51,7 @@ class HandOvers(CallBook):
         there = next((leg for leg in call.company.values() if leg is not by), None)
         if there is not None:                            # the one consulted came to the member before this was told
             hand_over.taken_by, hand_over.answered_at = there, event.at
+            call.holder = there
         self._hand_over(call, hand_over)
 
     def _parked(self, event: Parked) -> None:

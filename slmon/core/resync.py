@@ -164,7 +164,7 @@ class Resync(CallBook):
             if listed.linked != listed.leg:
                 leg.call = self._by_link.get(listed.linked)
             leg.rung = listed.application in _RUNG
-            if leg.rung and listed.state is LegState.UP:
+            if listed.state is LegState.UP:
                 started_at = leg.started_at - SECOND         # its age is told in whole seconds, cut off
                 leg.up_between = max(started_at, seen_last or started_at), at
             came_in = listed.linked == listed.leg and listed.state in {LegState.RING, LegState.UP} and not leg.rung
@@ -201,12 +201,11 @@ class Resync(CallBook):
     def _together_since(self, leg: Leg, bridge: str, at: Instant, seen_last: Instant | None) -> None:
         unanswered = [call for call in self.calls.values() if not call.is_answered]
         self.wiring.enter(leg, bridge)
+        self._listed_since = at if seen_last is None else seen_last
         self._regroup(leg, at)
+        self._listed_since = None
         for call in unanswered:
-            if call.answered_at is not None and seen_last is not None:
-                # The phone was picked up while nobody listened: after it was last seen waiting.
-                call.answered_between = max(seen_last, call.arrived_at), at + call.arrived_slack
-                call.answered_at = None
+            if call.is_answered:
                 call.quality = Quality.RESUMED
 
     def _queues_listed(self, callers: tuple[SnapshotCaller, ...]) -> None:

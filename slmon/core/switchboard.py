@@ -314,12 +314,12 @@ class Switchboard(HandOvers, Resync, CallBook):
             self._due(max(call.arrived_at + target + 1, at) + SETTLE, Due.JUDGE, call)
 
     def _queue_joined(self, event: ev.QueueJoined) -> None:
-        call = self._by_leg.get(event.leg)
+        call = self._by_leg.get(event.leg) or self._through_pipe(event.leg)
         if call is None or call.ended_at is not None:
             return
         call.ask_tried_at = None
         call.queued_in = event.queue
-        self._relink(call.leg, event.linked or call.leg.linked)
+        self._tie(call, event.linked)
         if call.queues and call.queues[-1] == event.queue and call.steps and call.steps[-1].at == event.at:
             return                                       # told twice
         call.queues.append(event.queue)
@@ -330,8 +330,15 @@ class Switchboard(HandOvers, Resync, CallBook):
         if not call.is_answered:
             self._asked(call, event.at)
 
+    def _through_pipe(self, leg_id: str) -> Call | None:
+        """The call whose member stands behind a pipe that goes on in its stead. A desk's own consultation is none."""
+        leg = self.wiring.legs.get(leg_id)
+        if leg is None or not leg.is_pipe or leg.call is None or leg.call.id not in self.calls:
+            return None
+        return leg.call if leg.met is leg.call or not leg.call.is_answered else None
+
     def _queue_left(self, event: ev.QueueLeft) -> None:
-        call = self._by_leg.get(event.leg)
+        call = self._by_leg.get(event.leg) or self._through_pipe(event.leg)
         if call is not None and call.queued_in == event.queue:
             call.queued_in = None
             call.queue_left_at = event.at
@@ -474,7 +481,7 @@ class Switchboard(HandOvers, Resync, CallBook):
         picked_up_at = self._pick_up(call, desk, at)
         if call.asked_at is None:
             self._asked(call, picked_up_at)
-        unseen = desk.up_between if desk.call is call and desk.picked_up_at is None else None
+        unseen = self._unseen_pick_up(call, desk, at)
         if call.clock_stepped:
             call.answered_between = None, None           # the clock that told its ring-in is not this one
         elif unseen is not None or call.arrived_slack:
@@ -486,6 +493,15 @@ class Switchboard(HandOvers, Resync, CallBook):
         call.desks.append(desk.endpoint)
         call.step(picked_up_at, "answered", desk.endpoint)
         self._answered(call, at)
+
+    def _unseen_pick_up(self, call: Call, desk: Leg, at: Instant) -> tuple[Instant, Instant] | None:
+        """Between when the phone was picked up, where nobody was told the moment."""
+        if desk.picked_up_at is not None and desk.call is call:
+            return None
+        if self._listed_since is None:
+            return desk.up_between if desk.call is call else None
+        low, high = desk.up_between or (call.arrived_at, at)
+        return (low if self._listed_since == at else max(low, self._listed_since)), high
 
     def _pick_up(self, call: Call, leg: Leg, at: Instant) -> Instant:
         """When the phone was picked up for this call; one that nobody rang for it picks the call up by joining."""
