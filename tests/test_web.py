@@ -127,9 +127,9 @@ async def test_a_browser_gets_the_picture_at_once_and_the_next_on_a_change(visit
 
 async def test_a_browser_hears_a_beat_when_nothing_changes(visit: Visit) -> None:
     async with aclosing(pictures(await visit(house_of(Scene())))) as stream:
-        first, second = await anext(stream), await anext(stream)
-    assert first["figures"] == second["figures"]
-    assert first["time"]["at"] < second["time"]["at"]
+        first, second, third = [await anext(stream) for _ in range(3)]
+    assert first["figures"] == second["figures"] == third["figures"]
+    assert first["time"]["at"] < second["time"]["at"] < third["time"]["at"]
 
 
 async def test_a_storm_of_changes_becomes_few_pictures_and_the_last_one_is_the_newest(visit: Visit) -> None:
