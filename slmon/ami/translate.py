@@ -160,22 +160,24 @@ class Translator:
         told: list[Event] = []
         at = self.at
         for item in items:
-            if type(item) is Message:
-                name, values = item
-                stamp = values[0]
-                if stamp:
-                    read = _instant(stamp)
-                    if read is None:
-                        self.undated += 1
-                    else:
-                        at = self.at = read
-                make = _MAKE.get(name)
-                if make is None or (values[1:2] != ("",) and name in _MAYBE_LISTED):
-                    told += self._list_item(item, at)
-                else:
-                    told.append(make(at, values))
-            else:
+            if type(item) is not Message:
                 told += self._other(item, at)
+                continue
+            name, values = item
+            stamp = values[0]
+            if len(stamp) == 17 and stamp[10] == "." and (digits := stamp[:10] + stamp[11:]).isdecimal():
+                at = self.at = int(digits)               # as timestampevents tells it: the usual case, in haste
+            elif stamp:
+                read = _instant(stamp)
+                if read is None:
+                    self.undated += 1
+                else:
+                    at = self.at = read
+            make = _MAKE.get(name)
+            if make is None or (name in _MAYBE_LISTED and values[1] != ""):
+                told += self._list_item(item, at)
+            else:
+                told.append(make(at, values))
         return told
 
     def release(self) -> list[Event]:
@@ -220,10 +222,6 @@ def _cause_long(text: str) -> int | None:
 
 def _instant(text: str) -> Instant | None:
     """`1795418366.428667` → microseconds; None for anything that is no such number."""
-    if len(text) == 17 and text[10] == ".":
-        digits = text[:10] + text[11:]
-        if digits.isascii() and digits.isdigit():
-            return int(digits)
     seconds, _, fraction = text.partition(".")
     if not (seconds.isascii() and seconds.isdigit() and len(seconds) < 12):
         return None

@@ -117,22 +117,26 @@ class AmiStream:
         del self._pending[:-2]
 
     def _read(self, blocks: list[bytes], whole: bool, items: list[Item]) -> None:
-        wanted, shapes = self._wanted, self._shapes
+        wanted, shapes, patiently = self._wanted, self._shapes, self._read_patiently
         for block in blocks:
-            if whole and block[:7] == b"Event: ":
-                name = wanted.get(block[7 : block.find(b"\r", 7)])
-                if name is None:
-                    continue
-                text = _decode(block)
-                for shape in shapes[name]:
-                    match = shape.fullmatch(text)
-                    if match is not None:
-                        items.append(Message(name, match.groups()))
-                        break
-                else:
-                    self._read_patiently(block, items)
+            if not whole or block[:7] != b"Event: ":
+                patiently(block, items)
+                continue
+            name = wanted.get(block[7 : block.find(b"\r", 7)])
+            if name is None:
+                continue
+            try:
+                text = block.decode()
+            except UnicodeDecodeError:
+                patiently(block, items)
+                continue
+            for shape in shapes[name]:
+                match = shape.fullmatch(text)
+                if match is not None:
+                    items.append(Message(name, match.groups()))
+                    break
             else:
-                self._read_patiently(block, items)
+                patiently(block, items)
 
     def _read_patiently(self, block: bytes, items: list[Item]) -> None:
         """One message, header by header."""

@@ -78,6 +78,7 @@ class CallBook:
         self._deadlines: list[Deadline] = []
         self._serial = 0
         self._ended_legs: deque[tuple[Instant, Leg]] = deque()
+        self._forget_next: Instant = 0
         self._said: list[Fact] = []
         self._boot: str | None = None
         self._gap_since: Instant | None = None
@@ -124,10 +125,12 @@ class CallBook:
         # Shifting all alike keeps their order.
         self._deadlines = [(due_at + step, serial, due, call, what)
                            for due_at, serial, due, call, what in self._deadlines]
+        self._forget_next = at
         self._ended_legs = deque((ended_at + step, leg) for ended_at, leg in self._ended_legs)
 
     def _forget_legs(self, now: Instant) -> None:
         ended = self._ended_legs
+        self._forget_next = now + SECOND                 # now and then is often enough
         while ended and ended[0][0] <= now - FORGET_AFTER:
             _, leg = ended.popleft()
             if leg.ended_at is not None and (leg.call is None or leg.call.leg is not leg):
@@ -198,12 +201,14 @@ class CallBook:
         """The member's leg is gone."""
         if call.ended_at is not None:
             return
-        call.ended_at = max(at, call.arrived_at)
+        # A leg lives on to the end of the announcement in which its member hung up.
+        ended_at = max(call.arrived_at, at if call.leg.hung_up_at is None else call.leg.hung_up_at)
+        call.ended_at = ended_at
         call.ended_by = self._who_ended(call, at)
         for hand_over in call.hand_overs:
             if hand_over.ended_at is None:
-                hand_over.ended_at = at
-        call.step(at, "ended", call.ended_by.value)
+                hand_over.ended_at = max(ended_at, hand_over.at)
+        call.step(ended_at, "ended", call.ended_by.value)
         self._move(call, Place.GONE, at)
         for hand_over in call.hand_overs:
             self._due(at + CONFIRM, Due.HAND_OVER, call, hand_over)

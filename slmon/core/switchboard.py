@@ -79,7 +79,7 @@ class Switchboard(HandOvers, Resync, CallBook):
             self.now = at
             if self._deadlines and self._deadlines[0][0] <= at:
                 self._run_deadlines(at)
-            if self._ended_legs:
+            if self._forget_next <= at:
                 self._forget_legs(at)
         elif at < self.now - DISORDER:
             self._clock_stepped_back(at)
