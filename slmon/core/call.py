@@ -110,9 +110,11 @@ class Call:
                 None if high is None else seconds_between(self.arrived_at, high))
 
     def step(self, at: Instant, step: str, detail: str = "") -> None:
-        """Note a stop of the journey."""
-        if len(self.steps) < MAX_STEPS:
-            self.steps.append(Step(at, step, detail))
+        """Note a stop of the journey; one told twice is one."""
+        steps = self.steps
+        if len(steps) < MAX_STEPS and not any(
+                each.at == at and each.step == step and each.detail == detail for each in steps[-2:]):
+            steps.append(Step(at, step, detail))
 
     def record(self) -> CallRecord:
         """All that is known now."""

@@ -96,7 +96,8 @@ def main() -> None:
                 best[name] = min(best.get(name, float("inf")), timed(run, path, data))
     ours = best["slmon, to the final calls"]
     for name, seconds in best.items():
-        print(f"{name:28s} {seconds:7.3f} s  {events / seconds:11,.0f} events/s   slmon is {seconds / ours:5.2f} x as fast")
+        ratio = seconds / ours
+        print(f"{name:28s} {seconds:7.3f} s  {events / seconds:11,.0f} events/s   slmon is {ratio:5.2f} x as fast")
 
 
 if __name__ == "__main__":
