@@ -245,7 +245,9 @@ class Daemon:
         return House(
             name=self.config.site.name, zone=self.config.site.zone, views=self.config.views, snapshot=self.snapshot,
             changed=self.changed, metrics=self.metrics.render, history=self._days, ready=self._ready,
-            language=self.config.site.language, demo=self._demo)
+            language=self.config.site.language, demo=self._demo, hosts=self.config.web.hosts,
+            frame_ancestors=self.config.web.frame_ancestors,
+            silent_after_seconds=self.config.web.silent_after_seconds)
 
     @contextlib.asynccontextmanager
     async def serving(self) -> AsyncIterator[Address]:

@@ -384,7 +384,7 @@ def test_a_missing_secret_file_is_named_with_its_path(tmp_path):
 
 def test_a_secret_shows_in_no_message_and_no_repr(tmp_path):
     assert "hunter2" not in repr(config_of(tmp_path, 'secret = "hunter2"', Need.SECRETS))
-    mistaken = LEAST + 'secret = "hunter2"\nport = "x"\n[pbxx]\nsecret = "hunter2"\n[access]\nusers = { a = "hunter2" }'
+    mistaken = LEAST + 'secret = "hunter2"\nport = "x"\n[pbxx]\nsecret = "hunter2"'
     with pytest.raises(ConfigError) as caught:
         load(written(tmp_path, mistaken), {"SLMON_PBX_PBX1_SECRET": "hunter2"}, Need.ALL)
     assert "hunter2" not in repr(caught.value) + str(caught.value) + repr(caught.value.problems)
@@ -410,13 +410,20 @@ def test_a_short_key_for_callers_is_refused(tmp_path):
 # ---- who may see the pages ---------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("listen", ["0.0.0.0:8080", ":8080", "[::]:8080", "192.0.2.1:80", "tavle.example.org:80"])
-def test_pages_beyond_this_machine_need_somebody_named(tmp_path, listen):
+def test_pages_beyond_this_machine_are_refused_while_there_is_no_login(tmp_path, listen):
     text = f'{LEAST}[web]\nlisten = "{listen}"\n'
     assert said_of(tmp_path, text, Need.WEB) == [
-        "slmon.toml: [web] listen: must be of this machine only until [access] names users or kiosk, "
-        f'is "{listen}"; write 127.0.0.1:8080']
+        f'slmon.toml: [web] listen: must be of this machine only, for the pages have no login, is "{listen}"; '
+        "write 127.0.0.1:8080, and let a reverse proxy on this machine decide who may see them"]
     load(written(tmp_path, text), {})                                  # replay has no pages
-    load(written(tmp_path, text + '[access]\nkiosk = { tavle = "hash" }'), {}, Need.WEB)
+
+
+def test_nothing_but_a_name_or_an_address_gets_into_the_pages_headers(tmp_path):
+    web = '[web]\nhosts = ["https://tavle.example.dk"]\nframe_ancestors = ["*; script-src *"]'
+    said = said_of(tmp_path, LEAST + web)
+    assert [line.partition(":")[2].partition(",")[0] for line in said] == [
+        " [web] hosts: must be a host name such as tavle.example.dk",
+        " [web] frame_ancestors: must be an address such as https://intranet.example.dk"]
 
 
 @pytest.mark.parametrize("listen", ["127.0.0.1:0", "[::1]:8080", "localhost:8080", "127.1.2.3:80"])

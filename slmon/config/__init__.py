@@ -13,11 +13,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from slmon.config.checks import cross_checks, exposed
-from slmon.config.model import Access, Config, Hours, Listen, Pbx
+from slmon.config.model import Config, Hours, Listen, Pbx
 from slmon.config.problems import ConfigError, Problem, file_trouble, of_pydantic, problem, short_name, syntax
 from slmon.config.secrets import Found, caller_key, located, pbx_secrets
 
-__all__ = ["Access", "Config", "ConfigError", "Hours", "Listen", "Need", "Pbx", "Problem", "load"]
+__all__ = ["Config", "ConfigError", "Hours", "Listen", "Need", "Pbx", "Problem", "load"]
 
 
 class Need(Flag):

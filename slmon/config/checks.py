@@ -36,13 +36,13 @@ def _table(document: Document, section: str) -> dict[str, Any] | None:
 
 
 def exposed(document: Document) -> Iterator[Problem]:
-    """Pages that others than this machine could see, with nobody named who may."""
-    access = _table(document, "access") or {}
+    """Pages that others than this machine could see; there is no login yet that could keep anybody out."""
     given = (_table(document, "web") or {}).get("listen")
     listen = listen_of(given)
-    if listen is not None and not listen.loopback and not access.get("users") and not access.get("kiosk"):
+    if listen is not None and not listen.loopback:
         yield problem(document, ("web", "listen"),
-                      "must be of this machine only until [access] names users or kiosk; write 127.0.0.1:8080", given)
+                      "must be of this machine only, for the pages have no login; write 127.0.0.1:8080, and let a "
+                      "reverse proxy on this machine decide who may see them", given)
 
 
 def _hours(document: Document) -> Iterator[Problem]:

@@ -29,9 +29,11 @@ from slmon.config.words import (
     DaySpans,
     Endpoint,
     File,
+    HostName,
     KeyId,
     Name,
     Number,
+    Origin,
     Port,
     Seconds,
     Share,
@@ -231,13 +233,9 @@ class Web(Section):
     """[web]"""
 
     listen: Annotated[Listen, BeforeValidator(_listen)] = Listen(host="127.0.0.1", port=8080)
-
-
-class Access(Section):
-    """[access]: who may see the pages. Names and the hashes of their passwords or keys."""
-
-    users: dict[Name, SecretStr] = {}
-    kiosk: dict[Name, SecretStr] = {}
+    hosts: tuple[HostName, ...] = ()                  # names that a reverse proxy lets through
+    frame_ancestors: tuple[Origin, ...] = ()          # who may show the boards in a frame
+    silent_after_seconds: Annotated[Seconds, Field(ge=0)] = 600.0
 
 
 class Privacy(Section):
@@ -264,7 +262,6 @@ class Config(Section):
     view: tuple[ViewTable, ...] = ()
     store: Store = Store()
     web: Web = Web()
-    access: Access | None = None
     privacy: Privacy = Privacy()
 
     _warnings: tuple[Problem, ...] = PrivateAttr(default=())

@@ -34,6 +34,19 @@ def _number(text: str) -> str:
     raise ValueError(f"must be a number of digits, where X is any one digit and a dot at the end is the rest{hint}")
 
 
+def _host_name(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", text):
+        raise ValueError("must be a host name such as tavle.example.dk, without https:// and port")
+    return text.lower()
+
+
+def _origin(text: str) -> str:
+    # It goes into a security header: nothing but a scheme, a name and a port may.
+    if not re.fullmatch(r"https?://(\*\.)?[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?", text):
+        raise ValueError("must be an address such as https://intranet.example.dk, without a path")
+    return text
+
+
 def _endpoint(text: str) -> str:
     if not text or not text.isprintable() or re.search(r"\s", text):
         raise ValueError("must be an endpoint such as PJSIP/101, or a pattern such as PJSIP/10X")
@@ -103,6 +116,8 @@ def _some_path(value: object) -> object:
 Name = Annotated[str, AfterValidator(_name)]
 Slug = Annotated[str, AfterValidator(_slug)]
 Number = Annotated[str, AfterValidator(_number)]
+HostName = Annotated[str, AfterValidator(_host_name)]
+Origin = Annotated[str, AfterValidator(_origin)]
 Endpoint = Annotated[str, AfterValidator(_endpoint)]
 Context = Annotated[str, AfterValidator(_context)]
 Day = Annotated[date, BeforeValidator(_one_day)]
