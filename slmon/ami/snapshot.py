@@ -1,6 +1,7 @@
 """Assemble the PBX's lists into one snapshot event. Knows the lists' items; knows nothing of calls."""
 
 import re
+from collections import deque
 
 from slmon.core.events import DeviceChanged, LegState, MemberChanged, SnapshotCaller, SnapshotLeg, SnapshotTaken
 from slmon.core.instant import SECOND, Instant
@@ -19,6 +20,7 @@ LISTS: dict[str, tuple[str, ...]] = {
 }
 """The items of the lists, and the headers read of them."""
 
+_REMEMBERED = 16         # lists that were complete
 _DURATION = re.compile(r"(\d{1,6}):(\d\d):(\d\d)")
 
 
@@ -37,22 +39,26 @@ class SnapshotAssembly:
         self._queues_listed: tuple[tuple[SnapshotCaller, ...], tuple[MemberChanged, ...]] | None = None
         self._devices_listed: tuple[DeviceChanged, ...] = ()
         self._channels_seen = False
+        self._complete: deque[tuple[str, str]] = deque(maxlen=_REMEMBERED)
 
     def item(self, name: str, values: tuple[str, ...], at: Instant) -> SnapshotTaken | None:
         """Take one list item; the snapshot when it completes one."""
         action, rest = values[1], values[2:]
+        if name.endswith("Complete"):
+            if action and (name, action) in self._complete:
+                return None                              # told twice: the list is not empty, it is known
+            self._complete.append((name, action))
         match name:
             case "CoreShowChannel":
                 self._legs.setdefault(action, []).append(_leg(rest, at))
             case "QueueEntry":
                 queue, leg, wait = rest
-                joined_at = at - int(wait) * SECOND if wait.isascii() and wait.isdigit() else at
+                joined_at = at - (_number(wait) or 0) * SECOND
                 self._callers.setdefault(action, []).append(SnapshotCaller(leg, queue, joined_at))
             case "QueueMember":
                 queue, interface, device, status, paused = rest
-                number = int(status) if status.isascii() and status.isdigit() else 0
                 self._members.setdefault(action, []).append(
-                    MemberChanged(at, queue, interface, device or interface, paused == "1", True, number))
+                    MemberChanged(at, queue, interface, device or interface, paused == "1", True, _number(status) or 0))
             case "DeviceStateChange":
                 self._devices.setdefault(action, []).append(DeviceChanged(at, *rest))
             case "CoreShowChannelsComplete":
@@ -82,8 +88,12 @@ class SnapshotAssembly:
 
 def _leg(rest: tuple[str, ...], at: Instant) -> SnapshotLeg:
     channel, state, caller, context, exten, leg, linked, application, duration, bridge = rest
-    known = state.isascii() and state.isdigit() and int(state) in LegState.__members__.values()
+    number = _number(state)
+    told = LegState(number) if number is not None and number <= LegState.BUSY else LegState.OTHER
     match = _DURATION.fullmatch(duration)
     age = int(match[1]) * 3600 + int(match[2]) * 60 + int(match[3]) if match else 0
-    return SnapshotLeg(leg, linked, channel, LegState(int(state)) if known else LegState.OTHER, context, exten, caller,
-                       bridge, application, at - age * SECOND)
+    return SnapshotLeg(leg, linked, channel, told, context, exten, caller, bridge, application, at - age * SECOND)
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None

@@ -8,11 +8,13 @@ Time is linear in the bytes on every input, memory is bounded by `MAX_MESSAGE`.
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import NamedTuple
 
 MAX_LINE = 64 * 1024
 MAX_MESSAGE = 1024 * 1024
 SHAPES_KEPT = 8                 # per event: enough for every version seen
+MAX_UNWANTED = 500              # names; there are some 200
 MAX_SHAPE = 200                 # headers
 MANY = frozenset({"ChanVariable", "Variable", "Output", "ChanVariable(Dest)"})   # headers that may repeat
 
@@ -52,7 +54,8 @@ class AmiStream:
     """
 
     def __init__(self, vocabulary: Mapping[str, tuple[str, ...]]) -> None:
-        self._wanted = {name.encode(): name for name in vocabulary}
+        self._wanted = {f"{name}\r".encode(): name for name in vocabulary}
+        self._unwanted: set[bytes] = set()
         self._vocabulary = dict(vocabulary)
         self._shapes: dict[str, list[re.Pattern[str]]] = {name: [] for name in vocabulary}
         self._pending = bytearray()
@@ -83,9 +86,7 @@ class AmiStream:
         if self._skipping:
             self._skipping = False
             del blocks[0]
-        # One "Privilege" an event. More, and an event was cut and the next one written straight after it.
-        whole = not self._irregular and text.count(b"Privilege: ", 0, end) <= len(blocks)
-        self._read(blocks, whole, items)
+        self._read(blocks, items)
         self._bound(items)
         return items
 
@@ -116,14 +117,15 @@ class AmiStream:
         self._skipping = True
         del self._pending[:-2]
 
-    def _read(self, blocks: list[bytes], whole: bool, items: list[Item]) -> None:
-        wanted, shapes, patiently = self._wanted, self._shapes, self._read_patiently
+    def _read(self, blocks: list[bytes], items: list[Item]) -> None:
+        wanted, unwanted, shapes, patiently = self._wanted, self._unwanted, self._shapes, self._read_patiently
         for block in blocks:
-            if not whole or block[:7] != b"Event: ":
-                patiently(block, items)
-                continue
-            name = wanted.get(block[7 : block.find(b"\r", 7)])
-            if name is None:
+            first = block[7 : block.find(b"\n", 7)]
+            name = wanted.get(first)
+            if name is None or block[:7] != b"Event: ":
+                # One "Privilege" an event. More, and it was cut and the next one written straight after it.
+                if first not in unwanted or block[:7] != b"Event: " or block.count(b"Privilege: ") > 1:
+                    patiently(block, items)
                 continue
             try:
                 text = block.decode()
@@ -143,6 +145,11 @@ class AmiStream:
         block = block.strip(b"\r\n")
         if not block:
             return
+        if b"\n\n" in block:                     # bare line feeds: from now on all is split the patient way
+            self._irregular = True
+            for each in _split_patiently(block):
+                self._read_patiently(each, items)
+            return
         if len(block) > MAX_LINE and max(map(len, block.split(b"\n"))) > MAX_LINE:
             items.append(Damaged("line longer than 64 KiB"))
             return
@@ -159,12 +166,17 @@ class AmiStream:
     def _event(self, name: str, headers: list[tuple[str, str]], text: str, items: list[Item]) -> None:
         found: dict[str, str] = {}
         asked = self._vocabulary.get(name)
+        if _is_glued(headers):
+            items.append(Damaged("event cut, and the next one written straight after it"))
+            return
         for header, value in headers:
             if header in found and header not in MANY and (asked is not None or header == "Privilege"):
                 items.append(Damaged(f"header {_plain(header)} twice in one event"))
                 return
             found[header] = value
         if asked is None:
+            if name.isalnum() and text.startswith(f"Event: {name}\r\n") and len(self._unwanted) < MAX_UNWANTED:
+                self._unwanted.add(f"{name}\r".encode())
             return
         items.append(Message(name, tuple(found.get(header, "") for header in asked)))
         self._learn(name, asked, headers, text)
@@ -197,6 +209,14 @@ def _split_patiently(text: bytes) -> list[bytes]:
     blocks = text[: len(text) - len(tail)].replace(b"\r\n", b"\n").split(b"\n\n")
     blocks[-1] += tail
     return blocks
+
+
+def _is_glued(headers: list[tuple[str, str]]) -> bool:
+    """Whether another event begins before this one's privilege, which every event tells in its second line."""
+    for (name, value), (after, _) in pairwise(headers):
+        if after == "Privilege":
+            return "Event:" in value or (name != "Event" and name.endswith("Event"))
+    return False
 
 
 def _headers(text: str) -> Iterator[tuple[str, str]]:

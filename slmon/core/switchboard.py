@@ -318,10 +318,10 @@ class Switchboard(HandOvers, Resync, CallBook):
         if call is None or call.ended_at is not None:
             return
         call.ask_tried_at = None
-        call.queued_in = event.queue
+        told, call.queued_in = call.queued_in, event.queue
         self._tie(call, event.linked)
-        if call.queues and call.queues[-1] == event.queue and call.steps and call.steps[-1].at == event.at:
-            return                                       # told twice
+        if told == event.queue:
+            return                                       # told twice: it has not left since
         call.queues.append(event.queue)
         call.step(event.at, "queue", event.queue)
         self._went_on(call)
@@ -351,6 +351,8 @@ class Switchboard(HandOvers, Resync, CallBook):
         if call is None:
             self._desk_ran(leg, event)
             return
+        if call.ask_tried_at == event.at:
+            return                                       # told twice
         if call.ask_tried_at is not None and call.asked_at is None:
             # The queue let it go on without letting it in: full, or nobody there.
             tried, call.ask_tried_at = call.ask_tried_at, None
