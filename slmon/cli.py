@@ -29,7 +29,7 @@ ConfigFile = Annotated[Path, typer.Option("--config", "-c", metavar="slmon.toml"
 
 
 def main() -> None:
-    """Run a command. Exit code 0: done; 1: it failed; 2: wrong input, nothing was done."""
+    """Run a command. Exit code 0: done; 1: it failed; 2: wrong input."""
     app()
 
 
@@ -133,11 +133,16 @@ def replay(
 
     settings = configured(config)
     try:
-        run_replay(settings, captures, pbx, calls, summary, caller_clear)
+        whole = run_replay(settings, captures, pbx, calls, summary, caller_clear)
     except (CaptureError, UnknownPbx) as error:
         raise fail(str(error), WRONG_INPUT) from None
+    except BrokenPipeError:
+        sys.stderr.close()                     # the reader has had enough; that is no mistake
+        return
     except OSError as error:
         raise fail(f"{error.filename or 'output'}: {(error.strerror or str(error)).lower()}", FAILED) from None
+    if not whole:
+        raise typer.Exit(WRONG_INPUT)
 
 
 @app.command()

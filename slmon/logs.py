@@ -6,9 +6,8 @@ import sys
 import structlog
 
 
-def set_up_logs(quiet: bool = False) -> structlog.stdlib.BoundLogger:
-    """Send all logs to standard error; `quiet` from warnings on."""
-    level = logging.WARNING if quiet else logging.INFO
+def set_up_logs(level: int = logging.INFO) -> structlog.stdlib.BoundLogger:
+    """Send all logs of this level and above to standard error."""
     terminal = sys.stderr.isatty()
     structlog.configure(
         processors=[

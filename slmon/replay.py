@@ -29,6 +29,7 @@ class Replay:
     damaged: list[str] = field(default_factory=list)
     dated: bool = True
     ended_at: Instant = 0             # the last moment that the captures tell of
+    not_whole: list[str] = field(default_factory=list)   # packed files that end too soon, in words
     cut: int = 0                      # connections that end in the middle of a message
 
 
@@ -73,7 +74,7 @@ def _connection(
 ) -> Translator:
     stream, translator = AmiStream(REPLAYED), Translator()
     clock = _Times.beside(path)
-    for number, (offset, data) in enumerate(_read(path, chunk)):
+    for number, (offset, data) in enumerate(_read(path, chunk, found)):
         if number == 0 and b"\nTimestamp: " in data:
             clock = None                                 # the PBX's own clock is the better one
         items = stream.feed(data)
@@ -101,8 +102,8 @@ def _greeting(path: Path, items: Sequence[object]) -> None:
                            "make one with `slmon record`")
 
 
-def _read(path: Path, chunk: int) -> Iterator[tuple[int, bytes]]:
-    """The bytes of a plain, .xz or .gz file, with their offsets."""
+def _read(path: Path, chunk: int, found: Replay) -> Iterator[tuple[int, bytes]]:
+    """The bytes of a plain, .xz or .gz file, with their offsets; of one that was cut, those that can be read."""
     offset = 0
     try:
         with _open(path) as file:
@@ -110,7 +111,9 @@ def _read(path: Path, chunk: int) -> Iterator[tuple[int, bytes]]:
                 yield offset, data
                 offset += len(data)
     except EOFError:
-        raise CaptureError(f"{path}: ends too soon: the packed file is cut; copy it again") from None
+        if not offset:
+            raise CaptureError(f"{path}: ends before anything can be read of it; copy it again") from None
+        found.not_whole.append(f"{path}: ends too soon: the packed file is cut; copy it again")
     except (lzma.LZMAError, gzip.BadGzipFile) as error:
         raise CaptureError(f"{path}: cannot be unpacked: {error}; copy it again") from None
     except OSError as error:

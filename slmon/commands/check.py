@@ -1,6 +1,7 @@
 """`slmon check`: what is wrong with PBX rights, clock and store, and the cure. Changes nothing."""
 
 import asyncio
+import logging
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -43,7 +44,7 @@ class Finding:
 
 def run_check(config: Config, seconds: float) -> bool:
     """Look at everything and say what is found; False when something is wrong."""
-    set_up_logs(quiet=True)
+    set_up_logs(logging.ERROR)
     findings = [Finding(Level.FINE, "configuration", _in_words(config)), *_store(config), *_rules(config)]
     _say(findings)
     for pbx in config.pbx:

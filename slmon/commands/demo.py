@@ -1,6 +1,7 @@
 """`slmon demo`: a simulated PBX that speaks AMI over TCP, and the real daemon logged in to it."""
 
 import asyncio
+import logging
 import secrets
 import tempfile
 from pathlib import Path
@@ -26,7 +27,7 @@ console = Console(highlight=False, soft_wrap=True)
 
 def run_demo(port: int | None, speed: float, seed: int) -> None:
     """Run until ^C. `port` None: the usual one, or any when that is taken. Raises StartError."""
-    set_up_logs(quiet=True)
+    set_up_logs(logging.WARNING)
     with tempfile.TemporaryDirectory(prefix="slmon-demo-") as folder:
         try:
             asyncio.run(_demo(Path(folder), USUAL_PORT if port is None else port, speed, seed))

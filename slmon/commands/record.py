@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import secrets
 import signal
 import time
@@ -23,7 +24,7 @@ console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 def run_record(config: Config, pbx_name: str | None, out: Path, raw: bool) -> bool:
     """Record one connection until it ends or ^C; False when nothing could be recorded. Raises UnknownPbx, OSError."""
     pbx = pbx_of(config, pbx_name)
-    set_up_logs(quiet=True)
+    set_up_logs(logging.ERROR)
     if out.exists():
         raise FileExistsError(17, "is there already; recordings are not overwritten, take another name", str(out))
     doors = config.doors(pbx)

@@ -55,8 +55,11 @@ class _Heard:
 
 
 def run_replay(config: Config, captures: Sequence[Path], pbx_name: str | None, calls: Path | None,
-               summary: Path | None, caller_clear: bool) -> None:
-    """Replay, write what was asked for, and say the figures on a terminal. Raises CaptureError, UnknownPbx, OSError."""
+               summary: Path | None, caller_clear: bool) -> bool:
+    """Replay, write what was asked for, and say the figures on a terminal; False when a capture was not whole.
+
+    Raises CaptureError, UnknownPbx, OSError.
+    """
     pbx = pbx_of(config, pbx_name)
     hours = config.phone_hours()
     goals = config.phone_goals(hours)
@@ -71,6 +74,7 @@ def run_replay(config: Config, captures: Sequence[Path], pbx_name: str | None, c
     if summary is not None:
         write_lines(summary, [json.dumps(_summary(tally, found, heard), indent=2, ensure_ascii=False) + "\n"])
     _say(tally, found, heard)
+    return not found.not_whole
 
 
 def _line(config: Config, goals: Goals, record: CallRecord, clear: bool, dated: bool) -> str:
@@ -91,7 +95,7 @@ def _hidden(record: CallRecord, key: CallerKey | None) -> CallRecord:
 def _tally(found: Replay, goals: Goals, hours: Hours) -> Tally:
     """What the calls come to; an open one is judged as far as the capture goes."""
     bounds = bounds_with(goals.targets)
-    return merged(recounted(record, goals, hours, bounds, found.ended_at).counted for record in found.calls)
+    return merged(recounted(record, goals, hours, bounds, found.ended_at).tally() for record in found.calls)
 
 
 def _share(share: Share) -> dict[str, object]:
@@ -122,14 +126,17 @@ def _summary(tally: Tally, found: Replay, heard: _Heard) -> dict[str, object]:
 
 def _say(tally: Tally, found: Replay, heard: _Heard) -> None:
     """The figures for whoever sits at the terminal, on standard error."""
-    console = Console(stderr=True, highlight=False)
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
     if not found.calls and not found.dated:
         console.print("slmon: warning: no event was found in the captures")
     elif not found.dated:
         console.print("slmon: warning: the captures tell no time: set timestampevents = yes in manager.conf; "
                       "times and verdicts are unknown")
+    for words in found.not_whole:
+        console.print(f"slmon: {words}; what could be read of it was replayed", markup=False)
     if found.cut:
-        console.print(f"slmon: warning: {found.cut} captures end in the middle of a message; what it said is lost")
+        console.print(f"slmon: warning: {found.cut} of the captures end{'s' if found.cut == 1 else ''} in the middle of a "
+                      "message; what it said is lost")
     for reason, count in Counter(found.damaged).items():
         console.print(f"slmon: warning: {count} damaged messages set aside: {reason}", markup=False)
     for gap in heard.gaps:
