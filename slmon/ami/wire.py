@@ -14,7 +14,7 @@ from typing import NamedTuple
 MAX_LINE = 64 * 1024
 MAX_MESSAGE = 1024 * 1024
 SHAPES_KEPT = 8                 # per event: enough for every version seen
-MAX_UNWANTED = 500              # names; there are some 200
+MAX_KNOWN = 500              # names; there are some 200
 MAX_SHAPE = 200                 # headers
 MANY = frozenset({"ChanVariable", "Variable", "Output", "ChanVariable(Dest)"})   # headers that may repeat
 
@@ -54,8 +54,8 @@ class AmiStream:
     """
 
     def __init__(self, vocabulary: Mapping[str, tuple[str, ...]]) -> None:
-        self._wanted = {f"{name}\r".encode(): name for name in vocabulary}
-        self._unwanted: set[bytes] = set()
+        # First line of a regular event → its name if it is wanted, else empty: it is passed over.
+        self._known = {f"Event: {name}\r".encode(): name for name in vocabulary}
         self._vocabulary = dict(vocabulary)
         self._shapes: dict[str, list[re.Pattern[str]]] = {name: [] for name in vocabulary}
         self._pending = bytearray()
@@ -118,13 +118,12 @@ class AmiStream:
         del self._pending[:-2]
 
     def _read(self, blocks: list[bytes], items: list[Item]) -> None:
-        wanted, unwanted, shapes, patiently = self._wanted, self._unwanted, self._shapes, self._read_patiently
+        known, shapes, patiently = self._known, self._shapes, self._read_patiently
         for block in blocks:
-            first = block[7 : block.find(b"\n", 7)]
-            name = wanted.get(first)
-            if name is None or block[:7] != b"Event: ":
+            name = known.get(block[: block.find(b"\n")])
+            if name is None or name == "":
                 # One "Privilege" an event. More, and it was cut and the next one written straight after it.
-                if first not in unwanted or block[:7] != b"Event: " or block.count(b"Privilege: ") > 1:
+                if name is None or block.count(b"Privilege: ") > 1:
                     patiently(block, items)
                 continue
             try:
@@ -175,8 +174,8 @@ class AmiStream:
                 return
             found[header] = value
         if asked is None:
-            if name.isalnum() and text.startswith(f"Event: {name}\r\n") and len(self._unwanted) < MAX_UNWANTED:
-                self._unwanted.add(f"{name}\r".encode())
+            if name.isalnum() and text.startswith(f"Event: {name}\r\n") and len(self._known) < MAX_KNOWN:
+                self._known[f"Event: {name}\r".encode()] = ""
             return
         items.append(Message(name, tuple(found.get(header, "") for header in asked)))
         self._learn(name, asked, headers, text)
