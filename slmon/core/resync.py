@@ -151,6 +151,8 @@ class Resync(CallBook):
             self._list_leg(each, at, seen_last)
         self._pair_pipes()
         for each in legs:
+            self._rung_unseen(each)
+        for each in legs:
             leg = self.wiring.legs[each.leg]
             if each.bridge:
                 self._together_since(leg, each.bridge, at, seen_last)
@@ -189,6 +191,16 @@ class Resync(CallBook):
         if call is not None:
             call.quality = Quality.RESUMED
             call.arrived_slack = SECOND // 2
+
+    def _rung_unseen(self, listed: SnapshotLeg) -> None:
+        """A desk's phone that was dialled while nobody listened: the member has asked for a human."""
+        leg = self.wiring.legs[listed.leg]
+        call = leg.call or self._by_link.get(listed.linked)
+        if not leg.rung or leg.is_pipe or call is None or call.leg is leg or call.ended_at is not None:
+            return
+        leg.call = call
+        if call.asked_at is None and self._is_human(leg):
+            self._asked(call, max(leg.started_at, call.arrived_at))
 
     def _pair_pipes(self) -> None:
         """The halves of a pipe share a name; nobody says again that they belong together."""
@@ -233,4 +245,7 @@ class Resync(CallBook):
         raise NotImplementedError
 
     def _regroup(self, leg: Leg, at: Instant) -> None:
+        raise NotImplementedError
+
+    def _asked(self, call: Call, at: Instant) -> None:
         raise NotImplementedError
