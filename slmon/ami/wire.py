@@ -120,10 +120,11 @@ class AmiStream:
     def _read(self, blocks: list[bytes], items: list[Item]) -> None:
         known, shapes, patiently = self._known, self._shapes, self._read_patiently
         for block in blocks:
-            name = known.get(block[: block.find(b"\n")])
+            end = block.find(b"\n")
+            name = known.get(block[:end])
             if name is None or name == "":
-                # One "Privilege" an event. More, and it was cut and the next one written straight after it.
-                if name is None or block.count(b"Privilege: ") > 1:
+                # One "Privilege" an event, in line two. Else it was cut and the next one written straight after it.
+                if name is None or block.rfind(b"Privilege: ") != end + 1:
                     patiently(block, items)
                 continue
             try:
@@ -212,9 +213,9 @@ def _split_patiently(text: bytes) -> list[bytes]:
 
 def _is_glued(headers: list[tuple[str, str]]) -> bool:
     """Whether another event begins before this one's privilege, which every event tells in its second line."""
-    for (name, value), (after, _) in pairwise(headers):
+    for number, ((name, value), (after, _)) in enumerate(pairwise(headers)):
         if after == "Privilege":
-            return "Event:" in value or (name != "Event" and name.endswith("Event"))
+            return "Event:" in value or (number > 0 and name.endswith("Event"))
     return False
 
 
