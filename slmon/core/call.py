@@ -51,7 +51,7 @@ class Call:
 
     __slots__ = (
         "answered_at", "answered_between", "arrived_at", "arrived_slack", "ask_tried_at",
-        "asked_at", "boot", "caller", "clock_stepped", "company",
+        "asked_at", "away", "boot", "caller", "clock_stepped", "company",
         "connecting", "desks", "dialled", "ended_at", "ended_by", "excluded", "hand_overs", "holder", "id", "in_hours",
         "known_waiting_at", "last_company_at", "leg", "line", "links", "meaning", "outcome", "parking", "pbx", "place",
         "quality", "queue_left_at", "queued_in", "queues", "sent_away", "steps", "talking_at", "verdict",
@@ -86,6 +86,7 @@ class Call:
         self.company: dict[LegId, Leg] = {}            # the desks that hear the member now
         self.holder: Leg | None = None                 # the desk that has the call
         self.last_company_at: Instant | None = None    # when the last desk went away
+        self.away: tuple[Leg, Instant] | None = None   # the desk that made a conference, and when it went out of it
         self.connecting: Leg | None = None             # the desk that has picked up and is not put through yet
         self.known_waiting_at: Instant | None = None   # the last moment it was surely not answered
         self.meaning: Meaning | None = None            # the last telling context the member came through

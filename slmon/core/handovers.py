@@ -22,7 +22,9 @@ class HandOvers(CallBook):
         by = self.wiring.legs.get(event.transferer)
         if not event.succeeded or call is None or not self._may_hand_over(call, by):
             return
-        self._hand_over(call, HandOver(TransferKind.BLIND, event.at, event.exten, by, self._counts(event.exten)))
+        in_survey = call.meaning is Meaning.SURVEY and not call.company         # told after the member came there
+        counts = self._counts(event.exten) and not in_survey
+        self._hand_over(call, HandOver(TransferKind.BLIND, event.at, event.exten, by, counts))
 
     def _attended_transferred(self, event: AttendedTransferred) -> None:
         if not event.succeeded or event.destination == "Threeway":
@@ -136,6 +138,7 @@ class HandOvers(CallBook):
 
     def _joined(self, call: Call, joined: list[Leg], at: Instant) -> None:
         """Desks came to hear a member who had been answered before."""
+        call.meaning = None                              # back from whatever it came through
         for leg in joined:
             if leg.is_gone:
                 continue
@@ -152,7 +155,7 @@ class HandOvers(CallBook):
             if not call.desks or call.desks[-1] != leg.endpoint:
                 call.desks.append(leg.endpoint)
                 call.step(at, "talk", leg.endpoint)
-            if self._let_go(call):
+            if self._let_go(call) or (call.away is not None and call.away[0] is leg):
                 call.holder = leg
             self._move(call, Place.TALKING, at)
 
@@ -162,13 +165,15 @@ class HandOvers(CallBook):
         return holder is None or holder.is_gone or any(each.by is holder for each in call.hand_overs)
 
     def _taken(self, call: Call, leg: Leg, at: Instant) -> None:
-        open_ones = [each for each in call.hand_overs if each.taken_by is None and each.by is not leg]
+        open_ones = [each for each in call.hand_overs
+                     if each.taken_by is None and each.answered_at is None and each.by is not leg]
         if not open_ones:
             return
         hand_over = open_ones[-1]
         back = hand_over.by is not None and hand_over.by.endpoint == leg.endpoint
         if back and hand_over.kind is TransferKind.ATTENDED and not hand_over.told:
-            call.hand_overs.remove(hand_over)            # nobody took it, and the switch rang the desk back
+            if leg.started_at > hand_over.at:            # else it is the leg it consulted on, about to go
+                call.hand_overs.remove(hand_over)        # nobody took it, and the switch rang the desk back
             return
         picked_up_at = at if leg.picked_up_at is None else leg.picked_up_at
         hand_over.taken_by = leg
@@ -187,13 +192,19 @@ class HandOvers(CallBook):
         elif call.holder in left:
             stayed = next(iter(call.company.values()))
             self._due(at + TOGETHER, Due.CONFERENCE, call, (call.holder, stayed, at))
+            call.away = None if call.holder is None else (call.holder, at)
             call.holder = stayed
 
-    def _left_conference(self, call: Call, maker: Leg, stayed: Leg, at: Instant) -> None:
+    def _left_conference(self, call: Call, now: Instant, maker: Leg, stayed: Leg, at: Instant) -> None:
         """The desk that had the call went, others stayed with the member, and no transfer says why."""
+        if maker.id in call.company or (call.away is not None and call.away[0] is maker and call.away[1] != at):
+            return                                       # it came back
+        if not maker.is_gone and call.ended_at is None:  # it may come back: it asks somebody else
+            self._due(now + TOGETHER, Due.CONFERENCE, call, (maker, stayed, at))
+            return
         explained = any(abs(each.at - at) <= TOGETHER for each in call.hand_overs)
         together_until = self.now if call.company else call.last_company_at or at
-        if explained or together_until - at < STAYED:
+        if explained or together_until - at < STAYED or stayed.endpoint == maker.endpoint:
             return
         hand_over = HandOver(TransferKind.CONFERENCE, at, stayed.endpoint, maker, answered_at=at, taken_by=stayed)
         call.hand_overs.append(hand_over)
@@ -204,7 +215,7 @@ class HandOvers(CallBook):
             if call.ended_at is not None or not self._may_come_to_nothing(call, what):
                 self._confirm(call, what)
         elif due is Due.CONFERENCE and isinstance(what, tuple):
-            self._left_conference(call, *what)
+            self._left_conference(call, at, *what)
         elif due is Due.APART:
             if not call.company and self._let_go(call):
                 self._move(call, Place.PASSED_ON, at)

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from slmon.core.call import Call, HandOver
 from slmon.core.callbook import SEAL_AFTER, SETTLE, CallBook, Due
 from slmon.core.events import (
+    LegId,
     LegState,
     SnapshotCaller,
     SnapshotLeg,
@@ -26,7 +27,8 @@ from slmon.core.facts import (
 )
 from slmon.core.goals import judge
 from slmon.core.instant import SECOND, Instant
-from slmon.core.wiring import Leg, Wiring
+from slmon.core.site import Meaning
+from slmon.core.wiring import Leg
 
 _RUNG = frozenset({"AppDial", "AppDial2", "AppQueue"})       # what the switch says a dialled leg is doing
 
@@ -35,6 +37,7 @@ class Resync(CallBook):
     """What is left of the calls when the stream of events was not whole."""
 
     _gap_reason = ""
+    _listed_once = False
 
     def resume(self, records: Iterable[CallRecord], since: Instant) -> list[Fact]:
         """Open calls of an earlier life of this process, seen last at `since`; the first snapshot tells of them.
@@ -69,7 +72,20 @@ class Resync(CallBook):
         leg.call = leg.met = call
         if call.asked_at is not None and call.verdict is None:
             target = self._goal_at(call.arrived_at).target
-            self._due(max(call.arrived_at + target + 1, call.asked_at), Due.JUDGE, call)
+            self._due(max(call.arrived_at + target + 1, call.asked_at) + SETTLE, Due.JUDGE, call)
+        if record.ended_at is not None:
+            self._resume_ended(call, record, record.ended_at)
+
+    def _resume_ended(self, call: Call, record: CallRecord, ended_at: Instant) -> None:
+        """The member had hung up; only the sealing was to come."""
+        call.ended_at, call.ended_by, call.place = ended_at, record.ended_by, Place.GONE
+        call.leg.ended_at = ended_at
+        meanings = {each.value: each for each in Meaning}
+        for step in record.steps:
+            if step.step in {"queue", "ring"}:
+                call.meaning = None
+            call.meaning = meanings.get(step.step, call.meaning)
+        self._due(ended_at + SEAL_AFTER, Due.SEAL, call)
 
     # -- the switch goes down and comes back
 
@@ -96,11 +112,13 @@ class Resync(CallBook):
         self._boot = event.boot or self._boot
 
     def _switch_died(self, at: Instant) -> None:
-        """Every leg of the earlier run is gone, and nobody said so."""
+        """Every leg of the earlier run is gone, and nobody said so. What rang in after `at` is of this run."""
         for call in tuple(self.calls.values()):
-            if call.ended_at is None:
+            if call.ended_at is None and call.arrived_at <= at:
                 self._lose(call, at)
-        self.wiring = Wiring()
+        for leg in tuple(self.wiring.legs.values()):
+            if leg.started_at <= at:
+                self.wiring.forget(leg)
 
     def _switch_stopping(self, event: SwitchStopping) -> None:
         for call in self.calls.values():
@@ -139,14 +157,11 @@ class Resync(CallBook):
     def _channels_listed(self, legs: tuple[SnapshotLeg, ...], at: Instant) -> None:
         seen_last = self._gap_since
         self._close_gap(at)                              # what was held back is judged after what is said here
-        if seen_last is None and self.wiring.legs:
+        if seen_last is None and self._listed_once:
             return                                       # nothing was missed; events tell the rest
-        listed = {each.leg for each in legs}
-        for leg in [each for each in self.wiring.legs.values() if each.id not in listed and each.ended_at is None]:
-            call = self._by_leg.get(leg.id)
-            if call is not None:
-                self._lose(call, at if seen_last is None else seen_last)
-            self.wiring.forget(leg)
+        self._listed_once = True
+        if seen_last is not None:
+            self._forget_unlisted({each.leg for each in legs}, at, seen_last)
         for each in legs:
             self._list_leg(each, at, seen_last)
         self._pair_pipes()
@@ -156,6 +171,16 @@ class Resync(CallBook):
             leg = self.wiring.legs[each.leg]
             if each.bridge:
                 self._together_since(leg, each.bridge, at, seen_last)
+
+    def _forget_unlisted(self, listed: set[LegId], at: Instant, seen_last: Instant) -> None:
+        """What was there and is no longer has ended while nobody listened."""
+        for leg in [each for each in self.wiring.legs.values() if each.id not in listed and each.ended_at is None]:
+            call = self._by_leg.get(leg.id)
+            if call is not None:
+                self._lose(call, seen_last)
+            elif leg.call is not None and leg.call.connecting is leg:
+                self._not_connected(leg.call, at)
+            self.wiring.forget(leg)
 
     def _list_leg(self, listed: SnapshotLeg, at: Instant, seen_last: Instant | None) -> None:
         leg = self.wiring.legs.get(listed.leg)
@@ -234,7 +259,7 @@ class Resync(CallBook):
                 self._say(CallAsked(call.id, call.asked_at))
                 self._move(call, Place.WAITING, call.asked_at)
                 target = self._goal_at(call.arrived_at).target
-                self._due(max(call.arrived_at + target + 1, call.asked_at), Due.JUDGE, call)
+                self._due(max(call.arrived_at + target + 1, call.asked_at) + SETTLE, Due.JUDGE, call)
 
     # -- rules that stand in the switchboard
 
@@ -248,4 +273,7 @@ class Resync(CallBook):
         raise NotImplementedError
 
     def _asked(self, call: Call, at: Instant) -> None:
+        raise NotImplementedError
+
+    def _not_connected(self, call: Call, at: Instant) -> None:
         raise NotImplementedError

@@ -502,8 +502,8 @@ class Switchboard(HandOvers, Resync, CallBook):
             return None
         if self._listed_since is None:
             return desk.up_between if desk.call is call else None
-        low, high = desk.up_between or (call.arrived_at, at)
-        return (low if self._listed_since == at else max(low, self._listed_since)), high
+        # Whoever is there now need not have been the first: it may have been answered and passed on unseen.
+        return (call.arrived_at if self._listed_since == at else self._listed_since), at
 
     def _pick_up(self, call: Call, leg: Leg, at: Instant) -> Instant:
         """When the phone was picked up for this call; one that nobody rang for it picks the call up by joining."""
