@@ -198,12 +198,10 @@ class CallBook:
         self._judge(call, at)
 
     def _end(self, call: Call, at: Instant) -> None:
-        """The member's leg is gone."""
+        """The member is gone."""
         if call.ended_at is not None:
             return
-        # A leg lives on to the end of the announcement in which its member hung up.
-        ended_at = max(call.arrived_at, at if call.leg.hung_up_at is None else call.leg.hung_up_at)
-        call.ended_at = ended_at
+        ended_at = call.ended_at = max(at, call.arrived_at)
         call.ended_by = self._who_ended(call, at)
         for hand_over in call.hand_overs:
             if hand_over.ended_at is None:

@@ -194,6 +194,9 @@ class Switchboard(HandOvers, Resync, CallBook):
         leg.hung_up_at = event.at
         if leg.call is not None and leg.call.connecting is leg:
             self._not_connected(leg.call, event.at)
+        member = self._by_leg.get(leg.id)
+        if member is not None:
+            self._end(member, event.at)              # its channel may live on to the end of an announcement
 
     def _leg_ended(self, event: ev.LegEnded) -> None:
         leg = self.wiring.legs.get(event.leg)
@@ -366,6 +369,7 @@ class Switchboard(HandOvers, Resync, CallBook):
             call.ask_tried_at = event.at
         elif event.application in _VOICEMAIL_APPLICATIONS:
             call.meaning = Meaning.VOICEMAIL
+            call.step(event.at, Meaning.VOICEMAIL.value, event.context)
         elif event.application in _SENDING_AWAY:
             call.sent_away = True
 
@@ -377,6 +381,7 @@ class Switchboard(HandOvers, Resync, CallBook):
             return
         if leg.is_pipe and event.application in _VOICEMAIL_APPLICATIONS:
             call.meaning = Meaning.VOICEMAIL
+            call.step(event.at, Meaning.VOICEMAIL.value, event.context)
         elif leg.rung and event.application in _ASKING_KEYS:
             leg.key_asked_at = event.at
             if call.connecting is leg:
@@ -454,6 +459,8 @@ class Switchboard(HandOvers, Resync, CallBook):
 
     def _got_machine(self, call: Call) -> None:
         if not call.is_answered:
+            if call.meaning is not Meaning.VOICEMAIL:
+                call.step(self.now, Meaning.VOICEMAIL.value)
             call.meaning = Meaning.VOICEMAIL
             if call.connecting is not None:
                 self._not_connected(call, self.now)
