@@ -86,14 +86,14 @@ def run(config: ConfigFile) -> None:
     """Run the daemon: listen to the PBXes, keep the figures, serve wallboard and metrics. Ends on SIGTERM or ^C."""
     import asyncio
 
-    from slmon.daemon import Address, Daemon, StartError
+    from slmon.daemon import Daemon, StartError
     from slmon.logs import set_up_logs
 
     settings = configured(config, Need.ALL)
     log = set_up_logs()
 
-    def started(address: Address) -> None:
-        log.info("slmon is up", version=slmon.__version__, wallboard=address.url)
+    def started(url: str) -> None:
+        log.info("slmon is up", version=slmon.__version__, wallboard=url)
 
     try:
         asyncio.run(Daemon(settings).run(started))

@@ -2,31 +2,31 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import structlog
-from aiohttp import web
 
 import slmon
 from slmon.ami.link import Link, LinkState, PbxAccess
 from slmon.config import Config, Pbx
-from slmon.core.events import Event
-from slmon.core.facts import CallEnded, CallId, CallUnaccounted, Fact, GapMarked, OddityNoticed
+from slmon.core.board import Snapshot
+from slmon.core.events import Event, StreamLost
+from slmon.core.facts import CallEnded, CallId, CallRecord, CallUnaccounted, Fact, GapMarked, OddityNoticed
 from slmon.core.goals import Goals
 from slmon.core.hours import Hours
 from slmon.core.instant import SECOND, Instant, from_datetime
-from slmon.core.scoreboard import Scoreboard, Snapshot
+from slmon.core.scoreboard import Scoreboard
 from slmon.core.switchboard import Switchboard
 from slmon.metrics import Labels, Metrics
 from slmon.privacy import CallerKey
 from slmon.store.calls import CallStore
 from slmon.store.history import History
 from slmon.store.schema import StoreError
-from slmon.web.app import House, make_app
+from slmon.web.app import House, make_app, serve
 from slmon.web.goals import Day
 
 HEARD_EVERY_SECONDS = 5.0        # so far back at most a restart has to look for what it missed
@@ -51,21 +51,38 @@ class Watch:
                  on_state: Callable[["Watch", LinkState], None]) -> None:
         self.name = pbx.name
         self.switchboard = switchboard
-        self.link = Link(access_of(pbx), self._on_events, lambda state: on_state(self, state))
+        self.link = Link(access_of(pbx), self._on_events, self._state_changed)
+        self.last_event_at: Instant | None = None
         self._take = take
+        self._on_state = on_state
         self._timer: asyncio.TimerHandle | None = None
 
     def _on_events(self, events: list[Event]) -> None:
         facts: list[Fact] = []
         for event in events:
-            try:
-                facts += self.switchboard.apply(event)
-            except Exception:      # a mistake of ours must not stop the listening: it is told, counted, and resynced
-                log.exception("an event could not be understood", pbx=self.name, kind=type(event).__name__)
-                facts.append(OddityNoticed(self.name, event.at, "not_understood"))
-                self.link.resync()
+            facts += self._understood(event)
+            if not isinstance(event, StreamLost):            # that one is our own word
+                self.last_event_at = event.at
         self._take(self, facts)
         self._set_timer()
+
+    def _understood(self, event: Event) -> list[Fact]:
+        """What follows from the event. A mistake of ours must not stop the listening: it is told, counted, resynced."""
+        facts: list[Fact] = []
+        try:
+            facts += self.switchboard.advance(event.at)      # by itself, so that what fell due before is not lost
+            facts += self.switchboard.apply(event)
+        except Exception:
+            log.exception("an event could not be understood", pbx=self.name, kind=type(event).__name__)
+            facts.append(OddityNoticed(self.name, event.at, "not_understood"))
+            facts += self.switchboard.apply(StreamLost(event.at, event.at, "an event could not be understood"))
+            self.link.resync()
+        return facts
+
+    def _state_changed(self, state: LinkState) -> None:
+        self._on_state(self, state)
+        if state.is_up:
+            self._set_timer()      # what fell due while it was down, or before it was called up, was passed over
 
     def _set_timer(self) -> None:
         if self._timer is not None:
@@ -80,8 +97,10 @@ class Watch:
         """Something fell due, and no event said so. While the link is down nobody knows, and nothing is judged."""
         self._timer = None
         if self.link.state.is_up:
-            self._take(self, self.switchboard.advance(self.link.now()))
-            self._set_timer()
+            try:
+                self._take(self, self.switchboard.advance(self.link.now()))
+            finally:
+                self._set_timer()
 
     def close(self) -> None:
         """No more ticks."""
@@ -93,20 +112,6 @@ def access_of(pbx: Pbx) -> PbxAccess:
     """What the link needs of a PBX's configuration."""
     secret = pbx.secret.get_secret_value() if pbx.secret is not None else ""
     return PbxAccess(pbx.name, pbx.host, pbx.port, pbx.username, secret, pbx.tls, pbx.ca_file, pbx.server_name)
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where the web server answers."""
-
-    host: str
-    port: int
-
-    @property
-    def url(self) -> str:
-        """To be typed into a browser on this machine."""
-        host = "127.0.0.1" if self.host in {"0.0.0.0", "::", ""} else self.host
-        return f"http://[{host}]:{self.port}/" if ":" in host else f"http://{host}:{self.port}/"
 
 
 class Daemon:
@@ -151,8 +156,17 @@ class Daemon:
         """Today's figures as they were, and the calls that were open: handed to the switchboards to be followed."""
         now = host_now()
         today = self.hours.midnight(self.hours.day_of(now))
-        heard = {watch.name: _instant(self.store.note(f"heard {watch.name}")) for watch in self.watches}
-        for record in self.store.since(today):
+        try:
+            self._restore(today, now)
+        except StoreError as error:              # locked, or the disk is full: listen all the same, and show the hole
+            log.error("today's earlier calls are not shown", reason=str(error))
+            for watch in self.watches:
+                self.scoreboard.record(GapMarked(watch.name, today, now, "what was kept cannot be read"), retold=True)
+
+    def _restore(self, today: Instant, now: Instant) -> None:
+        records = list(self.store.since(today))
+        heard = {watch.name: self._heard_until(watch.name, records) for watch in self.watches}
+        for record in records:
             self.scoreboard.restore(record, heard.get(record.pbx) or record.arrived_at)
         for gap in self.store.gaps(today, now):
             self.scoreboard.record(gap, retold=True)
@@ -167,10 +181,27 @@ class Daemon:
                         self.scoreboard.restore(record, since)
                 facts = watch.switchboard.resume(open_calls, since)
                 self._take(watch, facts)
+
+    def _heard_until(self, pbx: str, records: Iterable[CallRecord]) -> Instant | None:
+        """Until when the PBX was heard: as noted, and later still where a kept call tells so. None: never."""
+        noted = self.store.note(f"heard {pbx}")
+        moments = [record.last_moment for record in (*records, *self.store.open_calls(pbx)) if record.pbx == pbx]
+        return max(moments if noted is None else [*moments, int(noted)], default=None)
+
+    async def _seed_last_days(self) -> None:
+        """What the last day with calls came to, beside today's; reading it must not keep the links waiting."""
+        now = host_now()
+        today = self.hours.day_of(now)
         for view in self.config.views:
-            last = self._history.last_day(view, self.hours.day_of(now), now)
+            try:
+                async with self._reading:
+                    last = await asyncio.to_thread(self._history.last_day, view, today, now)
+            except StoreError as error:
+                log.error("the last day is not shown", reason=str(error))
+                return
             if last is not None:
                 self.scoreboard.seed_last_day(view, self.hours.midnight(last.date), last.tally)
+                self.changed.set()
 
     # -- while events come
 
@@ -184,7 +215,8 @@ class Daemon:
 
     def _take(self, watch: Watch, facts: list[Fact]) -> None:
         """Count the facts, keep the calls that they are about, tell the boards."""
-        self.scoreboard.heard(watch.name, watch.switchboard.now)
+        if watch.last_event_at is not None:
+            self.scoreboard.heard(watch.name, watch.last_event_at)
         touched: dict[CallId, None] = {}
         for fact in facts:
             self.scoreboard.record(fact)
@@ -210,6 +242,7 @@ class Daemon:
         words = "; ".join(dict.fromkeys([*([state.reason] if state.reason else []), *sorted(state.complaints)]))
         if state.is_up:
             self.linked.set()
+            self._note_heard()                                   # a kill may come before the next one is due
         self.scoreboard.link_changed(watch.name, watch.link.now(), state.is_up, words)
         self.changed.set()
 
@@ -219,12 +252,16 @@ class Daemon:
     def _ready(self) -> str | None:
         return None if self.store.trouble is None else f"not saving: {self.store.trouble}"
 
-    async def _note_heard(self) -> None:
+    async def _keep_noting(self) -> None:
         while True:
             await asyncio.sleep(HEARD_EVERY_SECONDS)
-            for watch in self.watches:
-                if watch.link.state.is_up:
-                    self.store.put_note(f"heard {watch.name}", str(watch.link.now()))
+            self._note_heard()
+
+    def _note_heard(self) -> None:
+        for watch in self.watches:
+            until = watch.link.heard_until
+            if until is not None:
+                self.store.put_note(f"heard {watch.name}", str(until))
 
     async def _purge(self) -> None:
         while True:
@@ -233,7 +270,9 @@ class Daemon:
 
     async def _days(self, view: str, first: date, last: date) -> list[Day]:
         now = self.now()
-        last = min(last, self.hours.day_of(now))                 # of days to come there is nothing to say
+        today = self.hours.day_of(now)
+        last = min(last, today)                                  # of days to come there is nothing to say,
+        first = max(first, today - timedelta(days=self.config.privacy.keep_calls_days))    # nor of days let go of
         async with self._reading:
             found = await asyncio.to_thread(self._history.days, self._views[view], first, last, now)
         return [Day(each.date, each.goal, each.tally, each.gap_seconds, each.breaches) for each in found]
@@ -250,25 +289,22 @@ class Daemon:
             silent_after_seconds=self.config.web.silent_after_seconds)
 
     @contextlib.asynccontextmanager
-    async def serving(self) -> AsyncIterator[Address]:
+    async def serving(self) -> AsyncIterator[str]:
         """The web server is up, and its address known. Raises StartError when the address cannot be had."""
         listen = self.config.web.listen
-        runner = web.AppRunner(make_app(self.house()), access_log=None, shutdown_timeout=2.0)
-        await runner.setup()
-        try:
-            site = web.TCPSite(runner, listen.host, listen.port)
+        async with contextlib.AsyncExitStack() as stack:
             try:
-                await site.start()
+                url = await stack.enter_async_context(serve(make_app(self.house()), listen.host, listen.port))
             except OSError as error:
-                raise StartError(f"[web] listen: {listen} cannot be used: {error.strerror or error}; "
+                number = error.errno or 0                        # below 0: no address, said by getaddrinfo
+                why = os.strerror(number) if number > 0 else error.strerror or str(error)
+                raise StartError(f"[web] listen: {listen} cannot be used: {why.lower()}; "
                                  "stop what uses it, or choose another port") from None
-            yield Address(listen.host, runner.addresses[0][1])
-        finally:
-            await runner.cleanup()
+            yield url
 
-    async def run(self, started: Callable[[Address], None] = lambda address: None,
+    async def run(self, started: Callable[[str], None] = lambda url: None,
                   beside: Iterable[Coroutine[Any, Any, None]] = ()) -> None:
-        """Run until SIGTERM or SIGINT. `started` is told the web address; `beside` runs with it."""
+        """Run until SIGTERM or SIGINT. `started` is told the wallboard's address; `beside` runs with it."""
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -276,24 +312,18 @@ class Daemon:
                 loop.add_signal_handler(number, stop.set)
         try:
             self.restore()
-            async with self.serving() as address, asyncio.TaskGroup() as tasks:
+            async with self.serving() as url, asyncio.TaskGroup() as tasks:
                 running = [tasks.create_task(watch.link.run(), name=f"link {watch.name}") for watch in self.watches]
-                running.append(tasks.create_task(self._note_heard(), name="note when heard"))
+                running.append(tasks.create_task(self._keep_noting(), name="note when heard"))
                 running.append(tasks.create_task(self._purge(), name="purge"))
+                running.append(tasks.create_task(self._seed_last_days(), name="last days"))
                 running += [tasks.create_task(each, name="beside") for each in beside]
-                started(address)
+                started(url)
                 await stop.wait()
+                self._note_heard()                               # before the links end: what comes after is not heard
                 for task in running:
                     task.cancel()
         finally:
             for watch in self.watches:
                 watch.close()
-                if watch.link.state.is_up:
-                    self.store.put_note(f"heard {watch.name}", str(watch.link.now()))
             await asyncio.to_thread(self.store.close)
-
-
-def _instant(text: str | None) -> Instant | None:
-    return int(text) if text is not None and text.isdigit() else None
-
-

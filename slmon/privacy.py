@@ -130,9 +130,7 @@ def json_line(call: Mapping[str, object]) -> str:
 
 
 def _verdict(record: CallRecord, goal: Goal, now: Instant | None) -> Verdict | None:
-    moments = (record.arrived_at, record.asked_at, record.answered_at, record.talking_at, record.ended_at)
-    latest = max(moment for moment in moments if moment is not None)
-    judged = judge(record, goal, latest if now is None else now)
+    judged = judge(record, goal, record.last_moment if now is None else now)
     return None if judged is None else judged[0]
 
 

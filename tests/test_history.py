@@ -114,6 +114,7 @@ def test_the_last_day_is_the_last_with_calls_in_opening_hours(store):
     assert found is not None
     assert (found.date, found.tally.met) == (date(2026, 11, 20), 1)
     assert history.last_day(EVERYTHING, date(2026, 11, 20), LATER) is None
+    assert history.last_day(EVERYTHING, date(2026, 12, 22), LATER) is None       # too long ago to stand beside today
 
 
 def test_today_and_open_calls_are_counted_anew_and_settled_days_when_told_to(store):

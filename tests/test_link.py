@@ -130,6 +130,21 @@ async def test_a_name_without_address_is_said_in_words():
         assert state.reason == "pbx.invalid has no address"
 
 
+async def test_all_is_known_up_to_the_last_byte_and_nothing_while_the_link_is_down():
+    async with idle_pbx() as pbx, following(access(pbx.port)) as followed:
+        assert followed.link.heard_until is None
+        await followed.until_status(LinkStatus.UP)
+        pbx.faults.mute = True
+        heard_until = followed.link.heard_until
+        await asyncio.sleep(0.1)
+        assert heard_until is not None
+        assert abs(followed.link.heard_until - heard_until) < 1000
+        assert followed.link.now() - heard_until >= 100_000
+        await pbx.stop()
+        await followed.until_status(LinkStatus.DOWN)
+        assert followed.link.heard_until is None
+
+
 async def test_a_cut_connection_is_a_gap_from_the_last_byte_and_mends_itself():
     async with busy_pbx() as pbx, following(access(pbx.port)) as followed:
         await followed.until_status(LinkStatus.UP)

@@ -136,8 +136,13 @@ def test_calls_come_in_order_of_arrival_and_the_end_is_not_in(store):
     store.flush(60)
     assert [record.arrived_at - RANG_IN for record in store.between(RANG_IN, RANG_IN + 3 * SECOND)] == [
         SECOND, 2 * SECOND]
-    assert store.first_arrival() == RANG_IN + SECOND
     assert store.last_arrival(RANG_IN + 3 * SECOND) == RANG_IN + 2 * SECOND
+
+
+def test_a_question_to_a_file_that_cannot_be_read_says_which(tmp_path):
+    (tmp_path / "slmon.db").write_bytes(b"no database at all " * 100)
+    with pytest.raises(StoreError, match=r"slmon\.db: cannot be read"):
+        list(CallReader(tmp_path / "slmon.db").since(0))
 
 
 def test_more_calls_than_a_portion_keep_their_own_journeys(store):

@@ -7,6 +7,7 @@ import random
 import socket
 import ssl
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -25,8 +26,8 @@ log = structlog.get_logger()
 
 _LATE_SECONDS = 2.0
 _CERTIFICATE_DAYS = 21
+_DAMAGES = 20                          # in a minute: this is no stream to follow
 _LASTED = 60.0                         # seconds after which a connection was a good one, and back-off starts anew
-
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +142,7 @@ class Link:
         self._tls: ssl.SSLContext | None = None
         self._conversation: Conversation | None = None        # while logged in
         self._relist, self._reread = asyncio.Event(), asyncio.Event()
-        self._damages: list[float] = []
+        self._damages: deque[float] = deque(maxlen=_DAMAGES)      # when, monotonic
         self._processed: int | None = None                    # calls, as the PBX counts them
 
     def now(self) -> Instant:
@@ -150,6 +151,13 @@ class Link:
             return from_datetime(datetime.now(UTC))
         at, then = self._clock
         return at + of_seconds(time.monotonic() - then)
+
+    @property
+    def heard_until(self) -> Instant | None:
+        """The PBX's clock at its last byte: up to then all is known. None while the link is not up."""
+        if self._conversation is None or not self.state.is_up:
+            return None
+        return self.now() - of_seconds(time.monotonic() - self._conversation.heard_at)
 
     def resync(self) -> None:
         """Ask for all lists again, soon."""
@@ -339,8 +347,8 @@ class Link:
                 self._lose(LinkStatus.SLOW, f"no answer since {silence:g} s")
             elif self.state.status is LinkStatus.SLOW:
                 self._relist.set()
-            if len([at for at in self._damages[-20:] if at > time.monotonic() - 60]) >= 20:
-                raise Refused("20 damaged messages in a minute")
+            if len(self._damages) == _DAMAGES and self._damages[0] > time.monotonic() - 60:
+                raise Refused(f"{_DAMAGES} damaged messages in a minute")
             await asyncio.sleep(min(max(silence - silent, silence / 20), silence / 4))
 
     async def _reread_queues(self, conversation: Conversation) -> None:

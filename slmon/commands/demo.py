@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import secrets
+import socket
 import tempfile
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from rich.console import Console
 
 from slmon.config import Config, Listen, load
 from slmon.core.instant import of_seconds
-from slmon.daemon import Address, Daemon, StartError, host_now
+from slmon.daemon import Daemon, host_now
 from slmon.logs import set_up_logs
 from slmon.simulator.history import history
 from slmon.simulator.house import config_text
@@ -29,12 +30,18 @@ def run_demo(port: int | None, speed: float, seed: int) -> None:
     """Run until ^C. `port` None: the usual one, or any when that is taken. Raises StartError."""
     set_up_logs(logging.WARNING)
     with tempfile.TemporaryDirectory(prefix="slmon-demo-") as folder:
+        asyncio.run(_demo(Path(folder), _usual_port() if port is None else port, speed, seed))
+
+
+def _usual_port() -> int:
+    """The usual port while nobody has it, else 0: any."""
+    with socket.socket() as tried:
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            asyncio.run(_demo(Path(folder), USUAL_PORT if port is None else port, speed, seed))
-        except StartError:
-            if port is not None:
-                raise
-            asyncio.run(_demo(Path(folder), 0, speed, seed))
+            tried.bind((HOST, USUAL_PORT))
+        except OSError:
+            return 0
+    return USUAL_PORT
 
 
 async def _demo(folder: Path, port: int, speed: float, seed: int) -> None:
@@ -64,13 +71,11 @@ def _configured(folder: Path, pbx_port: int, secret: str, port: int) -> Config:
     return config.model_copy(update={"web": web})
 
 
-def _say(address: Address) -> None:
+def _say(url: str) -> None:
     console.print(f"""\
 slmon demo: a made-up unemployment fund, on a simulated PBX. ^C ends it.
 
-  wallboard   {address.url}
-  goals       {address.url}goals
-  metrics     {address.url}metrics
+  wallboard   {url}
+  goals       {url}goals
+  metrics     {url}metrics
 """)
-
-

@@ -128,6 +128,12 @@ class CallRecord:
         return self.queues[0] if self.queues else None
 
     @property
+    def last_moment(self) -> Instant:
+        """The latest instant at which anything is known of it."""
+        moments = (self.asked_at, self.answered_at, self.talking_at, self.ended_at, *(step.at for step in self.steps))
+        return max((moment for moment in moments if moment is not None), default=self.arrived_at)
+
+    @property
     def answer_seconds(self) -> float | None:
         """Seconds from ring-in to pick-up; None when not answered or not known exactly."""
         return None if self.answered_at is None else seconds_between(self.arrived_at, self.answered_at)

@@ -17,6 +17,7 @@ from slmon.core.tally import Tally, bounds_with, merged
 from slmon.store.reader import CallReader
 
 _ONE_DAY = timedelta(days=1)
+_LOOK_BACK = timedelta(days=31)
 _STEPS = ("queue",)          # of a call's journey, all that its figures need
 
 Week = tuple[int, int]
@@ -83,10 +84,12 @@ class History:
         return found
 
     def last_day(self, view: View, before: date, now: Instant) -> Day | None:
-        """The last day before that one on which the view had calls in opening hours."""
+        """The last day before that one on which the view had calls in opening hours; None beyond a month."""
         limit = before
         while (arrived_at := self._calls.last_arrival(self._hours.midnight(limit))) is not None:
             limit = self._hours.day_of(arrived_at)
+            if before - limit > _LOOK_BACK:
+                return None
             (day,) = self.days(view, limit, limit, now)
             if day.tally.calls:
                 return day

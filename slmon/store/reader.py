@@ -1,14 +1,14 @@
 """Read what is kept, beside the writer and without waiting for it.
 
 What was saved within the last second may be missing. Every question opens its own read-only connection, so any
-thread may ask.
+thread may ask. Where the file cannot be read, the question raises StoreError.
 """
 
 import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Collection, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from sqlite_utils import Database
@@ -34,14 +34,11 @@ class CallReader:
         """Raises StoreError when the file is missing, another program's, or of another version of slmon."""
         if not self.path.is_file():
             raise StoreError(f"{self.path}: there is no such file; slmon run makes it, or change [store] path")
-        try:
-            with closing(self._connection()) as connection:
-                db = Database(connection, execute_plugins=False)
-                refuse_foreign(self.path, db)
-                if migrations.pending(db):
-                    raise StoreError(f"{self.path}: is of an older slmon; start slmon run once to bring it up to date")
-        except sqlite3.DatabaseError as error:
-            raise StoreError(f"{self.path}: cannot be read ({error})") from None
+        with self._asking() as connection:
+            db = Database(connection, execute_plugins=False)
+            refuse_foreign(self.path, db)
+            if migrations.pending(db):
+                raise StoreError(f"{self.path}: is of an older slmon; start slmon run once to bring it up to date")
 
     def open_calls(self, pbx: str) -> list[CallRecord]:
         """The calls of a PBX that have not ended, or whose end was not sealed; in order of arrival."""
@@ -60,17 +57,13 @@ class CallReader:
         """The calls of that id; more than one after a restart of the PBX."""
         return list(self._records("call = ?", (call,)))
 
-    def first_arrival(self) -> Instant | None:
-        """When the oldest call rang in; None when there is none."""
-        return self._instant("SELECT min(arrived_at) FROM calls", ())
-
     def last_arrival(self, before: Instant) -> Instant | None:
         """When the last call before that instant rang in; None when there is none."""
         return self._instant("SELECT max(arrived_at) FROM calls WHERE arrived_at < ?", (before,))
 
     def gaps(self, start: Instant, end: Instant) -> list[GapMarked]:
         """The gaps that touch [start, end), the earliest first."""
-        with closing(self._connection()) as connection:
+        with self._asking() as connection:
             rows = connection.execute(
                 "SELECT pbx, since, until, reason FROM gaps WHERE since < ? AND (until IS NULL OR until > ?) "
                 "ORDER BY since, pbx", (end, start))
@@ -78,30 +71,35 @@ class CallReader:
 
     def unaccounted(self, start: Instant, end: Instant) -> list[CallUnaccounted]:
         """The calls whose end or answer nobody saw, told of in [start, end)."""
-        with closing(self._connection()) as connection:
+        with self._asking() as connection:
             rows = connection.execute("SELECT call, at, reason FROM unaccounted WHERE at >= ? AND at < ? "
                                       "ORDER BY at, call, reason", (start, end))
             return [CallUnaccounted(CallId(row["call"]), row["at"], row["reason"]) for row in rows]
 
     def note(self, name: str) -> str | None:
         """What was noted under that name."""
-        with closing(self._connection()) as connection:
+        with self._asking() as connection:
             row = connection.execute("SELECT value FROM notes WHERE name = ?", (name,)).fetchone()
             return None if row is None else str(row["value"])
 
-    def _connection(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS)
-        connection.row_factory = sqlite3.Row
-        return connection
+    @contextmanager
+    def _asking(self) -> Iterator[sqlite3.Connection]:
+        try:
+            at = f"{self.path.absolute().as_uri()}?mode=ro"
+            with closing(sqlite3.connect(at, uri=True, timeout=BUSY_SECONDS)) as connection:
+                connection.row_factory = sqlite3.Row
+                yield connection
+        except sqlite3.DatabaseError as error:
+            raise StoreError(f"{self.path}: cannot be read ({error})") from None
 
     def _instant(self, question: str, values: tuple[int, ...]) -> Instant | None:
-        with closing(self._connection()) as connection:
+        with self._asking() as connection:
             (at,) = connection.execute(question, values).fetchone()
             return None if at is None else int(at)
 
     def _records(self, where: str, values: tuple[str | int, ...],
                  steps: Collection[str] | None = None) -> Iterator[CallRecord]:
-        with closing(self._connection()) as connection:
+        with self._asking() as connection:
             connection.execute("BEGIN")                    # one moment's picture, however long the reading takes
             calls = connection.execute(f"{_CALLS} WHERE {where} ORDER BY arrived_at, call, id", values)
             while rows := calls.fetchmany(_PORTION):
