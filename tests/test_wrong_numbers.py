@@ -294,3 +294,41 @@ def test_the_member_is_gone_when_the_member_hangs_up_and_not_when_the_announceme
     pbx = Pbx().member(0).queue(1, "q").rings(2, "A", "PJSIP/101-1").picks_up(17, "A")
     record = pbx.wants_off(18, "T").ends(23, "A", "T").record()
     assert (record.outcome, record.ended_at) == (Outcome.ABANDONED, at(18))
+
+
+# -- what the store says of a call under way is what the boards have counted
+
+
+def test_a_transfer_to_a_desk_that_rings_is_said_though_nobody_has_taken_it():
+    pbx = Pbx().member(0).queue(1, "q").answered(5).blind(30, "A", "102").leaves(30, "b1", "A", "T")
+    pbx.hangs_up(30.1, "A").rings(30.2, "B", "PJSIP/102-1").until(32)
+    assert (pbx.transfers(), pbx.board.record("p/T").transferred) == (["blind"], True)
+
+
+def resumed(before, second=40):
+    after = Pbx()
+    after.linked = before.linked
+    after.facts += after.board.resume([before.board.record("p/T")], at(second))
+    return after
+
+
+def parked():
+    before = Pbx().member(0).queue(1, "q").answered(5).leaves(30, "b1", "T")
+    before.tell(ev.Parked(at(30), ev.ParkChange.PARKED, "T", "T", "PJSIP/101", "701", "")).hangs_up(30.5, "A")
+    return resumed(before).listed(45, listed_leg("T", "PJSIP/trunk-T", 0))
+
+
+def test_one_who_was_parked_before_a_restart_and_is_fetched_by_another_desk_was_passed_on():
+    pbx = parked().desk_calls(50, "B", "PJSIP/102-1", "701").enters(51, "b2", "T", "B").hangs_up(60, "T")
+    assert pbx.transfers() == ["park"]
+
+
+def test_one_who_was_parked_before_a_restart_and_is_fetched_back_was_not():
+    pbx = parked().desk_calls(50, "A2", "PJSIP/101-2", "701").enters(51, "b2", "T", "A2").hangs_up(60, "T")
+    assert pbx.transfers() == []
+
+
+def test_one_who_spoke_to_voicemail_when_slmon_began_anew_got_a_machine():
+    before = Pbx().member(0).queue(1, "q").leaves_queue(30, "q").up(30, "T", context="vm")
+    after = resumed(before).listed(45, listed_leg("T", "PJSIP/trunk-T", 0, context="vm"))
+    assert after.hangs_up(60, "T").record().outcome is Outcome.VOICEMAIL

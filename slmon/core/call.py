@@ -35,6 +35,7 @@ class HandOver:
     answered_at: Instant | None = None
     taken_by: Leg | None = None
     ended_at: Instant | None = None
+    went_on: bool = False              # a desk rang or a queue took it in: it went to people
 
 
 @dataclass(slots=True)

@@ -119,7 +119,7 @@ class HandOvers(CallBook):
 
     def _may_come_to_nothing(self, call: Call, hand_over: HandOver) -> bool:
         """Nobody has taken it yet: it may have gone to the survey, or be rung back to the desk that gave it away."""
-        if hand_over.taken_by is not None:
+        if hand_over.taken_by is not None or hand_over.went_on:
             return False
         if hand_over.kind is TransferKind.ATTENDED:
             return all(leg is hand_over.by for leg in call.company.values())
@@ -128,8 +128,10 @@ class HandOvers(CallBook):
     def _went_on(self, call: Call) -> None:
         """A desk rings for the call, or a queue took it in: what was passed on went to people."""
         for hand_over in tuple(call.hand_overs):
-            if hand_over.kind is TransferKind.BLIND and self.now - hand_over.at >= CONFIRM:
-                self._confirm(call, hand_over)
+            if hand_over.kind is TransferKind.BLIND:
+                hand_over.went_on = True
+                if self.now - hand_over.at >= CONFIRM:
+                    self._confirm(call, hand_over)
 
     def _passed_to_survey(self, call: Call) -> None:
         for hand_over in call.hand_overs:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from slmon.core.call import Call, HandOver
+from slmon.core.call import Call, HandOver, Parking
 from slmon.core.callbook import SEAL_AFTER, SETTLE, CallBook, Due
 from slmon.core.events import (
     LegId,
@@ -24,6 +24,7 @@ from slmon.core.facts import (
     Outcome,
     Place,
     Quality,
+    Step,
 )
 from slmon.core.goals import judge
 from slmon.core.instant import SECOND, Instant
@@ -73,18 +74,27 @@ class Resync(CallBook):
         if call.asked_at is not None and call.verdict is None:
             target = self._goal_at(call.arrived_at).target
             self._due(max(call.arrived_at + target + 1, call.asked_at) + SETTLE, Due.JUDGE, call)
+        self._walk_again(call, record.steps)
         if record.ended_at is not None:
             self._resume_ended(call, record, record.ended_at)
+
+    def _walk_again(self, call: Call, steps: Iterable[Step]) -> None:
+        """Where the member has come to, by the journey so far."""
+        meanings = {each.value: each for each in Meaning}
+        desk = ""
+        for step in steps:
+            if step.step in {"answered", "talk"}:
+                call.parking, desk = None, step.detail
+            elif step.step == "parked":
+                call.parking = Parking(step.at, desk, step.detail)
+            if step.step in {"queue", "ring", "talk"}:
+                call.meaning = None
+            call.meaning = meanings.get(step.step, call.meaning)
 
     def _resume_ended(self, call: Call, record: CallRecord, ended_at: Instant) -> None:
         """The member had hung up; only the sealing was to come."""
         call.ended_at, call.ended_by, call.place = ended_at, record.ended_by, Place.GONE
         call.leg.ended_at = ended_at
-        meanings = {each.value: each for each in Meaning}
-        for step in record.steps:
-            if step.step in {"queue", "ring"}:
-                call.meaning = None
-            call.meaning = meanings.get(step.step, call.meaning)
         self._due(ended_at + SEAL_AFTER, Due.SEAL, call)
 
     # -- the switch goes down and comes back
