@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from slmon.ami.translate import REPLAYED, Translator
-from slmon.ami.wire import AmiStream, Banner, Damaged
+from slmon.ami.wire import AmiStream, Banner, Damaged, Message
 from slmon.core.events import StreamLost
 from slmon.core.facts import CallEnded, CallRecord, Fact
 from slmon.core.instant import Instant, of_seconds
@@ -73,18 +73,16 @@ def _connection(
     chunk: int,
 ) -> Translator:
     stream, translator = AmiStream(REPLAYED), Translator()
-    clock = _Times.beside(path)
-    for number, (offset, data) in enumerate(_read(path, chunk, found)):
-        if number == 0 and b"\nTimestamp: " in data:
-            clock = None                                 # the PBX's own clock is the better one
-        items = stream.feed(data)
-        now = None if clock is None else clock.at(offset)
-        for event in translator.translate(items, now):
-            tell(switchboard.apply(event))
-        found.damaged += [item.reason for item in items if type(item) is Damaged]
-        if number == 0:
+    times = None if _is_dated(path) else _times_beside(path)      # the PBX's own clock is the better one
+    for offset, read in _read(path, chunk, found):
+        for at, data in [(None, read)] if times is None else times.cut(offset, read):
+            items = stream.feed(data)
+            translator.at = translator.at if at is None else at
+            for event in translator.translate(items):
+                tell(switchboard.apply(event))
+            found.damaged += [item.reason for item in items if type(item) is Damaged]
             _greeting(path, items)
-        progress(len(data))
+        progress(len(read))
     found.cut += len(stream.close())
     if translator.at is None:
         for event in translator.release():
@@ -94,11 +92,17 @@ def _connection(
     return translator
 
 
+def _is_dated(path: Path) -> bool:
+    """Whether events tell their time, as far as the beginning shows."""
+    beginning = next((data for _, data in _read(path, CHUNK, Replay())), b"")
+    return any(type(item) is Message and item.values[0] for item in AmiStream(REPLAYED).feed(beginning))
+
+
 def _greeting(path: Path, items: Sequence[object]) -> None:
     """Something else than a capture is no empty day."""
-    banner = next((item.text for item in items if isinstance(item, Banner)), None)
-    if banner is not None and not banner.startswith("Asterisk Call Manager/"):
-        raise CaptureError(f"{path}: is no capture of an AMI connection: it begins with {banner[:40]!r}; "
+    first = items[0] if items else None
+    if isinstance(first, Banner) and not first.text.startswith("Asterisk Call Manager/"):
+        raise CaptureError(f"{path}: is no capture of an AMI connection: it begins with {first.text[:40]!r}; "
                            "make one with `slmon record`")
 
 
@@ -128,32 +132,41 @@ def _open(path: Path) -> BinaryIO:
     return path.open("rb")
 
 
+def _times_beside(path: Path) -> "_Times | None":
+    """The file that `slmon record` writes beside a recording, if it is there."""
+    name = path.name.removesuffix(".xz").removesuffix(".gz") + ".times"
+    for each in (path.with_name(name), path.with_name(name + ".xz"), path.with_name(name + ".gz")):
+        if each.exists():
+            lines = b"".join(data for _, data in _read(each, CHUNK, Replay())).splitlines()
+            try:
+                reads = [_read_time(line) for line in lines]
+            except (ValueError, OverflowError):
+                raise CaptureError(f"{each}: is no list of the times of reads; copy it again or take it away") from None
+            return _Times(reads) if reads else None
+    return None
+
+
+def _read_time(line: bytes) -> tuple[int, Instant]:
+    offset, _, wall = line.split()
+    return int(offset), of_seconds(float(wall))
+
+
 class _Times:
-    """The wall time of each read of a recording, from the file that `slmon record` writes beside it."""
+    """The wall time of each read of a recording, by the offset at which it begins."""
 
     def __init__(self, reads: list[tuple[int, Instant]]) -> None:
         self._reads = reads
         self._next = 0
 
-    @classmethod
-    def beside(cls, path: Path) -> "_Times | None":
-        name = path.name.removesuffix(".xz").removesuffix(".gz") + ".times"
-        for each in (path.with_name(name), path.with_name(name + ".xz"), path.with_name(name + ".gz")):
-            if each.exists():
-                with _open(each) as file:
-                    return cls([_read_time(line) for line in file if line.strip()])
-        return None
-
-    def at(self, offset: int) -> Instant | None:
-        """When the byte at `offset` was read."""
-        while self._next + 1 < len(self._reads) and self._reads[self._next + 1][0] <= offset:
-            self._next += 1
-        return self._reads[self._next][1] if self._reads else None
-
-
-def _read_time(line: bytes) -> tuple[int, Instant]:
-    offset, _, wall = line.split()[:3]
-    return int(offset), of_seconds(float(wall))
+    def cut(self, offset: int, data: bytes) -> Iterator[tuple[Instant, bytes]]:
+        """The bytes at `offset` as they were read, with the time of each read."""
+        end, reads = offset + len(data), self._reads
+        while offset < end:
+            while self._next + 1 < len(reads) and reads[self._next + 1][0] <= offset:
+                self._next += 1
+            until = min(end, reads[self._next + 1][0]) if self._next + 1 < len(reads) else end
+            yield reads[self._next][1], data[offset - end:until - end or None]
+            offset = until
 
 
 def without_times(call: Mapping[str, object]) -> dict[str, object]:
