@@ -187,17 +187,16 @@ class AmiStream:
         present = [header for header in asked if header in names]
         if len(set(names)) != len(names) or len(names) > MAX_SHAPE or present != sorted(present, key=names.index):
             return
-        # Headers nobody asked for are skipped by their number; one more or one less, and the shape does not fit.
-        expression, left = "Event: " + re.escape(name) + "\r\n", list(asked)
+        # Every header stands in it by its name: one more, one less or another, and the shape does not fit.
+        expression, left = "Event: " + re.escape(name), list(asked)
         for header in names[1:]:
+            value = "[^\r\n]*"
             if header in left:
                 absent = left.index(header)      # an empty group for each header that this shape has not
                 del left[: absent + 1]
-                expression += "()" * absent + re.escape(header) + ": ([^\r\n]*)\r\n"
-            else:
-                expression += "[^\n]*\n"
-        shape = re.compile(expression.removesuffix("\n").removesuffix("[^\n]*") + (
-            "" if expression.endswith("\r\n") else "[^\r\n]*\r") + "()" * len(left))
+                expression, value = expression + "()" * absent, f"({value})"
+            expression += f"\r\n{re.escape(header)}: {value}"
+        shape = re.compile(expression + "\r" + "()" * len(left))
         if shape.fullmatch(text + "\r") is None:
             return
         self._shapes[name] = [shape, *self._shapes[name][: SHAPES_KEPT - 1]]
