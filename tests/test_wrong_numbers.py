@@ -5,6 +5,7 @@ from slmon.core.events import LegState, SnapshotCaller, SnapshotLeg, SnapshotTak
 from slmon.core.facts import CallEnded, CallJudged, CallMoved, CallTransferred, EndedBy, Outcome, Place, Verdict
 from slmon.core.goals import Goal
 from slmon.core.instant import SECOND
+from slmon.core.retold import retold
 from slmon.core.site import Doors, Line, LineKind, Meaning
 from slmon.core.switchboard import Switchboard
 
@@ -326,6 +327,23 @@ def test_one_who_was_parked_before_a_restart_and_is_fetched_by_another_desk_was_
 def test_one_who_was_parked_before_a_restart_and_is_fetched_back_was_not():
     pbx = parked().desk_calls(50, "A2", "PJSIP/101-2", "701").enters(51, "b2", "T", "A2").hangs_up(60, "T")
     assert pbx.transfers() == []
+
+
+def places(facts):
+    return [fact.place for fact in facts if isinstance(fact, CallMoved)]
+
+
+def test_one_who_is_parked_talks_with_nobody_after_a_restart_either():
+    pbx = parked()
+    assert places(retold(pbx.board.record("p/T"), Goal(), at(45)))[-1] is Place.PASSED_ON
+    pbx.desk_calls(50, "B", "PJSIP/102-1", "701").enters(51, "b2", "T", "B")
+    assert places(pbx.facts) == [Place.TALKING]
+
+
+def test_one_who_is_taken_after_a_restart_talks_again():
+    before = Pbx().member(0).queue(1, "q").answered(5).blind(30, "A", "102").leaves(30, "b1", "A", "T")
+    after = resumed(before).listed(45, listed_leg("T", "PJSIP/trunk-T", 0)).answered(50, "B", "PJSIP/102-1", "b2")
+    assert places(after.facts) == [Place.TALKING]
 
 
 def test_one_who_spoke_to_voicemail_when_slmon_began_anew_got_a_machine():

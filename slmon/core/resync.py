@@ -75,6 +75,9 @@ class Resync(CallBook):
             target = self._goal_at(call.arrived_at).target
             self._due(max(call.arrived_at + target + 1, call.asked_at) + SETTLE, Due.JUDGE, call)
         self._walk_again(call, record.steps)
+        untaken = bool(record.transfers) and record.transfers[-1].answered_at is None
+        if call.is_answered and (untaken or call.parking is not None):
+            call.place = Place.PASSED_ON
         if record.ended_at is not None:
             self._resume_ended(call, record, record.ended_at)
 

@@ -24,6 +24,8 @@ from slmon.core.hours import Hours
 from slmon.core.instant import Instant
 
 _QUEUE_STEP = "queue"
+_PARKED_STEP = "parked"
+_TOGETHER_OR_PARKED = frozenset({"answered", "talk", _PARKED_STEP})
 
 
 def retold(record: CallRecord, goal: Goal, now: Instant) -> Iterator[Fact]:
@@ -33,7 +35,7 @@ def retold(record: CallRecord, goal: Goal, now: Instant) -> Iterator[Fact]:
     after that, so that it is not called missed for time that nobody saw.
     """
     yield CallArrived(record.call, record.arrived_at, record.line, record.in_hours, record.excluded)
-    told = [*_asked(record), *_queued(record), *_answered(record), *_transferred(record),
+    told = [*_asked(record), *_queued(record), *_answered(record), *_transferred(record), *_parked(record),
             *_judged(record, goal, now)]
     told.sort(key=lambda fact: fact.at)      # stable: at the same instant in the order above
     yield from told
@@ -76,6 +78,13 @@ def _transferred(record: CallRecord) -> Iterator[CallTransferred | CallMoved]:
             first = False
     if record.transfers and record.transfers[-1].answered_at is None:
         yield CallMoved(record.call, record.transfers[-1].at, Place.PASSED_ON)
+
+
+def _parked(record: CallRecord) -> Iterator[CallMoved]:
+    """Parked, and not seen with a desk since."""
+    last = next((step for step in reversed(record.steps) if step.step in _TOGETHER_OR_PARKED), None)
+    if last is not None and last.step == _PARKED_STEP:
+        yield CallMoved(record.call, last.at, Place.PASSED_ON)
 
 
 def _judged(record: CallRecord, goal: Goal, now: Instant) -> Iterator[CallJudged]:
