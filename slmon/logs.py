@@ -14,7 +14,9 @@ def set_up_logs(level: int = logging.INFO) -> structlog.stdlib.BoundLogger:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="%Y-%m-%d %H:%M:%S" if terminal else "iso", utc=not terminal),
             structlog.processors.format_exc_info,
-            structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer(ensure_ascii=False),
+            # Plain tracebacks: the pretty ones show the values of variables, and those can be callers' numbers.
+            structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback) if terminal
+            else structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),

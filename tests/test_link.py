@@ -104,6 +104,20 @@ async def test_the_secret_is_never_sent_to_a_port_that_is_no_ami(said):
         assert told == b""
 
 
+async def test_nothing_is_believed_of_a_port_that_is_no_ami():
+    said = b"HTTP/1.1 200 OK\r\nEvent: Newchannel\r\nPrivilege: call,all\r\nTimestamp: 1795417130.000000\r\n\r\n"
+    said += b"Event: Hangup\r\nPrivilege: call,all\r\nUniqueid: 1.1\r\n\r\n"
+    async with port_that_says(said) as (port, _), following(access(port)) as followed:
+        await followed.until_status(LinkStatus.REFUSED)
+        assert [type(event) for event in followed.events] == [StreamLost]
+
+
+async def test_a_server_name_that_is_none_is_refused_in_words():
+    async with idle_pbx() as pbx, following(replace(access(pbx.port), tls=True, server_name="." * 70)) as followed:
+        state = await followed.until_status(LinkStatus.REFUSED)
+        assert "is no host name" in state.reason
+
+
 async def test_a_closed_port_is_said_in_words():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -152,7 +166,7 @@ async def test_a_cut_connection_is_a_gap_from_the_last_byte_and_mends_itself():
         await followed.until(lambda: followed.of(StreamLost))
         lost = followed.of(StreamLost)[0]
         assert lost.since <= lost.at
-        await followed.until(lambda: followed.link.reconnects and followed.link.state.is_up)
+        await followed.until_status(LinkStatus.UP)
         assert followed.events.index(lost) < len(followed.events) - 1
         assert type(followed.events[-1]) is SnapshotTaken
 
@@ -230,7 +244,7 @@ async def test_a_damaged_frame_is_a_gap_and_a_new_snapshot():
         pbx.send(b"Event: Newchannel\r\nPrivilege: call,all\r\nUniqueid: 1.1\r\nUniqueid: 2.2\r\n\r\n")
         await followed.until(lambda: len(followed.of(SnapshotTaken)) > already)
         assert "twice" in followed.of(StreamLost)[0].reason
-        assert followed.link.reconnects == 0
+        assert followed.link.state.is_up
 
 
 async def test_a_reload_reads_the_queues_again():
@@ -282,9 +296,11 @@ async def test_events_that_come_late_are_told_so():
 
 
 async def test_rights_that_no_wallboard_needs_are_named():
-    async with idle_pbx() as pbx, following(access(pbx.port)) as followed:
-        await followed.until_status(LinkStatus.UP)
-        assert await followed.link.rights_too_many() == {"Originate"}
+    async with (idle_pbx() as pbx, following(access(pbx.port)) as least,
+                following(access(pbx.port, "caller")) as too_many):
+        for followed, harmful in ((least, set()), (too_many, {"Originate"})):
+            await followed.until_status(LinkStatus.UP)
+            assert await followed.link.rights_too_many() == harmful
 
 
 async def test_a_cancelled_link_says_goodbye():

@@ -61,6 +61,7 @@ class Conversation(asyncio.Protocol):
         self._stream = AmiStream(VOCABULARY)
         self._translator = Translator()
         self._fresh: Instant | None = None           # the PBX's clock, as a reply told it last
+        self._is_ami = False                         # by its banner
         self._transport: asyncio.Transport | None = None
         self._numbers = count(1)
         self._replies: dict[str, asyncio.Future[Response]] = {}
@@ -71,7 +72,7 @@ class Conversation(asyncio.Protocol):
         self.calls_heard = False                     # events of class call come
         self.agents_heard = False                    # events of class agent come
         self.members_stirred = 0                     # changes of phones that are queue members
-        self.undated = False                         # events come without Timestamp
+        self.undated = False                         # the last event of class call came without Timestamp
         self._members: set[str] = set()
 
     # What the transport calls
@@ -142,7 +143,7 @@ class Conversation(asyncio.Protocol):
     def _take(self, items: list[Item]) -> None:
         for item in items:
             self._note(item)
-        if not self.banner.done():
+        if not self._is_ami:
             return
         before = self._translator.at
         events = self._translator.translate(items, self._fresh)
@@ -152,7 +153,7 @@ class Conversation(asyncio.Protocol):
             self._listener.on_events(events)
 
     def _note(self, item: Item) -> None:
-        if not self.banner.done():
+        if not self._is_ami:
             self._greet(item)
         elif isinstance(item, Message):
             self._note_message(item)
@@ -162,7 +163,10 @@ class Conversation(asyncio.Protocol):
             self._listener.on_damage(item.reason)
 
     def _greet(self, item: Item) -> None:
+        if self.banner.done():
+            return                                   # another banner, or too late: nothing more is believed
         if isinstance(item, Banner) and item.text.startswith(BANNER):
+            self._is_ami = True
             self.banner.set_result(None)
             return
         shown = item.text if isinstance(item, Banner) else "something else"
@@ -173,7 +177,7 @@ class Conversation(asyncio.Protocol):
         name, values = message
         if name in CALL_EVENTS:
             self.calls_heard = True
-            self.undated = self.undated or not values[0]
+            self.undated = not values[0]
         elif name in AGENT_EVENTS:
             self.agents_heard = True
         elif name == "DeviceStateChange":

@@ -129,7 +129,6 @@ class Link:
         self.on_events = on_events
         self.on_bytes = on_bytes
         self.state = LinkState(LinkStatus.CONNECTING, time.monotonic())
-        self.reconnects = 0                                   # times it came back
         self.lag_seconds = 0.0                                # of the last event behind the PBX's clock
         self.certificate_ends_at: Instant | None = None
         self._on_state = on_state
@@ -244,6 +243,8 @@ class Link:
                 raise Refused(_tls_in_words(error, access)) from None
             except OSError as error:
                 tried.append(f"{address}: {_os_in_words(error)}")
+            except ValueError:
+                raise Refused(f"server_name {access.server_name or access.host} is no host name") from None
             else:
                 _give_up_unheard(transport, self._timing.silence)
                 self._note_certificate(transport)
@@ -446,7 +447,6 @@ class Link:
         lasted = f"{now - before.since:.0f} s"
         if is_up and not before.is_up:
             was_there = before.status is not LinkStatus.CONNECTING
-            self.reconnects += was_there
             log.info(f"pbx link back after {lasted}" if was_there else "pbx link up", pbx=self.access.name)
         elif before.is_up:
             log.warning(f"pbx link lost after {lasted}: {reason}", pbx=self.access.name)

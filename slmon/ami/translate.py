@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from slmon.ami.snapshot import LISTS, SnapshotAssembly
-from slmon.ami.wire import Banner, Damaged, Item, Message, Reply
+from slmon.ami.wire import Damaged, Item, Message, Reply
 from slmon.core import events as core
 from slmon.core.events import Event, LegState, ParkChange
 from slmon.core.instant import SECOND, Instant
@@ -83,13 +83,13 @@ def _state(text: str) -> LegState:
     return _STATES.get(text, LegState.OTHER)
 
 
-def _cause(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 5 else None
+def _whole(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 12 else None
 
 
 def _member(at: Instant, v: tuple[str, ...], present: bool = True) -> core.MemberChanged:
     _, queue, interface, device, status, paused = v
-    return core.MemberChanged(at, queue, interface, device or interface, paused == "1", present, _cause(status) or 0)
+    return core.MemberChanged(at, queue, interface, device or interface, paused == "1", present, _whole(status) or 0)
 
 
 def _parked(change: ParkChange) -> Callable[[Instant, tuple[str, ...]], Event]:
@@ -104,7 +104,7 @@ _MAKE: dict[str, Callable[[Instant, tuple[str, ...]], Event]] = {
     "Newchannel": lambda at, v: core.LegStarted(at, v[6], v[7], v[1], _state(v[2]), v[4], v[5], _caller(v[3])),
     "Newstate": lambda at, v: core.LegStateChanged(at, v[4], v[5], _state(v[1]), v[2], v[3]),
     "HangupRequest": lambda at, v: core.HangupRequested(at, v[1], v[2]),
-    "Hangup": lambda at, v: core.LegEnded(at, v[3], v[4], v[1], v[2], _cause(v[5])),
+    "Hangup": lambda at, v: core.LegEnded(at, v[3], v[4], v[1], v[2], _whole(v[5])),
     "DialBegin": lambda at, v: core.DialStarted(at, v[1], v[2], v[4], v[5], v[3]),
     "DialEnd": lambda at, v: core.DialEnded(at, v[1], v[2], v[4], v[5], v[3], v[6]),
     "BridgeEnter": lambda at, v: core.BridgeEntered(
@@ -144,8 +144,6 @@ class Translator:
 
     def __init__(self) -> None:
         self.at: Instant | None = None
-        self.banner: str | None = None
-        self.undated = 0                      # events that came with an unreadable Timestamp
         self._held: list[Item] = []
         self._lists = SnapshotAssembly()
 
@@ -168,11 +166,7 @@ class Translator:
             if len(stamp) == 17 and stamp[10] == "." and (digits := stamp[:10] + stamp[11:]).isdecimal():
                 at = self.at = int(digits)               # as timestampevents tells it: the usual case, in haste
             elif stamp:
-                read = _instant(stamp)
-                if read is None:
-                    self.undated += 1
-                else:
-                    at = self.at = read
+                at = self.at = at if (read := _instant(stamp)) is None else read
             make = _MAKE.get(name)
             if make is None or (name in _MAYBE_LISTED and values[1] != ""):
                 told += self._list_item(item, at)
@@ -195,7 +189,7 @@ class Translator:
     def _list_item(self, message: Message, at: Instant) -> list[Event]:
         name, values = message
         if name == "FullyBooted":
-            uptime = _cause_long(values[1])
+            uptime = _whole(values[1])
             return [] if uptime is None else [core.SwitchBooted(at, "", at - uptime * SECOND)]
         if name in LISTS or name in _MAYBE_LISTED:
             snapshot = self._lists.item(name, values, at)
@@ -208,16 +202,10 @@ class Translator:
             return [core.SwitchBooted(at, f"{date} {time}", None)] if date and time else []
         if isinstance(item, Damaged):
             return [core.StreamLost(at, at, item.reason)]
-        if isinstance(item, Banner):
-            self.banner = item.text
         return []
 
 
 _MAYBE_LISTED = frozenset({"DeviceStateChange", "ParkedCall"})   # with an ActionID they are items of a list
-
-
-def _cause_long(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 12 else None
 
 
 def _instant(text: str) -> Instant | None:
