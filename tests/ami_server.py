@@ -14,6 +14,7 @@ from slmon.simulator.server import Account, AmiServer, LiveDay, running_day
 NOON: Instant = 1_795_417_130_000_000
 SECRET = "rigtig-hemmelig"
 ACCOUNTS = {"slmon": Account(SECRET), "blind": Account(SECRET, reporting=False),
+            "caller": Account(SECRET, originate=True),
             "deaf": Account(SECRET, read=frozenset({"agent"})), "queueless": Account(SECRET, read=frozenset({"call"})),
             "all": Account(SECRET, read=frozenset({"system", "call", "agent", "dialplan", "user", "dtmf"}))}
 

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from slmon.ami.link import Complaint, Link, LinkState, LinkStatus
+from slmon.ami.conversation import LinkLost
+from slmon.ami.link import Complaint, Link, LinkState, LinkStatus, Timing
 from slmon.config import Config, Pbx
-from slmon.core.events import Event, SnapshotTaken
+from slmon.core.events import BridgeEntered, DialStarted, Event, LegEnded, LegStarted, SnapshotTaken
 from slmon.core.instant import seconds_between
 from slmon.daemon import access_of, host_now
 from slmon.logs import set_up_logs
@@ -20,7 +21,8 @@ from slmon.store.reader import CallReader
 from slmon.store.schema import StoreError
 
 CLOCK_OFF_SECONDS = 2.0
-LISTEN_SECONDS = 3.0           # after the lists came: for what the rights hold back
+LISTEN_SECONDS = 3.0           # at least, after the lists came: for what the rights hold back
+LOOK_EVERY_SECONDS = 1.0       # at what the PBX does and does not tell
 
 console = Console(highlight=False, soft_wrap=True, markup=False)
 
@@ -100,26 +102,31 @@ class _Look:
         self._told = asyncio.Event()
         self._snapshot: SnapshotTaken | None = None
         self._state: LinkState | None = None
-        self._link: Link | None = None
+        self._calls_known = asyncio.Event()          # whether the PBX tells of calls
+        self._too_many: frozenset[str] = frozenset()
 
     async def findings(self) -> list[Finding]:
-        """What is found within the time."""
-        self._link = Link(access_of(self._pbx), self._hear, self._on_state)
-        running = asyncio.create_task(self._link.run(), name=f"check {self._pbx.name}")
+        """What is found within the time; sooner where a call was told of by then."""
+        link = Link(access_of(self._pbx), self._hear, self._on_state, timing=Timing(look_around=LOOK_EVERY_SECONDS))
+        running = asyncio.create_task(link.run(), name=f"check {self._pbx.name}")
         try:
             async with asyncio.timeout(self._seconds):
                 await self._told.wait()
-                if self._link.state.is_up:
+                if link.state.is_up:
+                    self._too_many = await link.rights_too_many()
                     await asyncio.sleep(LISTEN_SECONDS)
-        except TimeoutError:
+                    await self._calls_known.wait()
+        except (TimeoutError, LinkLost):
             pass
         finally:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
-        return list(self._found(self._link))
+        return list(self._found(link))
 
     def _hear(self, events: list[Event]) -> None:
         for event in events:
+            if isinstance(event, LegStarted | LegEnded | DialStarted | BridgeEntered):
+                self._calls_known.set()
             if isinstance(event, SnapshotTaken) and (self._snapshot is None or event.legs is not None):
                 self._snapshot = event
 
@@ -127,6 +134,8 @@ class _Look:
         self._state = state
         if state.status is not LinkStatus.CONNECTING:
             self._told.set()
+        if Complaint.NO_CALLS in state.complaints:
+            self._calls_known.set()
 
     def _found(self, link: Link) -> Iterator[Finding]:
         pbx = self._pbx
@@ -140,6 +149,12 @@ class _Look:
         for complaint in sorted(state.complaints):
             level = Level.DOUBT if complaint in {Complaint.NO_DEVICES, Complaint.SLOW_ANSWERS} else Level.WRONG
             yield Finding(level, place, complaint.value)
+        if not self._calls_known.is_set():
+            yield Finding(Level.DOUBT, place, "nothing happened on it meanwhile; only a call shows whether read = "
+                                              "call,agent and timestampevents = yes are set, so ring in and check")
+        if self._too_many:
+            yield Finding(Level.DOUBT, place, f"the login may {', '.join(sorted(self._too_many))}, which slmon never "
+                                              "asks for; leave the user write = reporting only")
         yield from self._clock(link, place)
         if self._snapshot is not None and self._snapshot.members:
             queues = sorted({member.queue for member in self._snapshot.members})

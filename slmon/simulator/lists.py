@@ -137,11 +137,14 @@ def _parked_item(pbx: Pbx, parked: Parking, action_id: str) -> str:
             f"ParkingTimeout: {max(0, 45 - waited)}\r\nParkingDuration: {waited}\r\n\r\n")
 
 
+MAY_ORIGINATE = b"Originate: Originate a call.  (Priv: originate,all)\r\n"
+
+
 def _commands(pbx: Pbx, action_id: str) -> bytes:
     return reply(action_id, "Success", "Challenge: Generate Challenge for MD5 Auth.  (Priv: <none>)",
                  "CoreShowChannels: List currently active channels.  (Priv: system,reporting,all)",
                  "Redirect: Redirect (transfer) a call.  (Priv: <none>)",
-                 "Originate: Originate a call.  (Priv: originate,all)")
+                 MAY_ORIGINATE.decode().strip())
 
 
 _ANSWERS: dict[str, Callable[[Pbx, str], bytes]] = {

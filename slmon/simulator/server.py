@@ -23,11 +23,15 @@ _NEED_REPORTING = frozenset({"coresettings", "corestatus", "coreshowchannels", "
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An AMI user. `read`: the classes of events it sees; `reporting`: whether it may ask for lists."""
+    """An AMI user. `read`: the classes of events it sees; `reporting`: whether it may ask for lists.
+
+    `originate`: it may make calls too, which nobody needs who only looks.
+    """
 
     secret: str
     read: frozenset[str] = LEAST_RIGHTS
     reporting: bool = True
+    originate: bool = False
 
 
 @dataclass(slots=True)
@@ -240,6 +244,8 @@ class Session(asyncio.Protocol):
         answer = None
         if name not in self._server.faults.unknown_actions:
             answer = lists.answer(self._server.day.pbx, name, headers)
+        if answer is not None and not self._account.originate:
+            answer = answer.replace(lists.MAY_ORIGINATE, b"")      # the PBX lists what this login may say
         return answer or lists.error(action_id, f"Invalid/unknown command: {headers.get('Action')}. "
                                                 "Use Action: ListCommands to show available commands.")
 

@@ -1,0 +1,70 @@
+"""`slmon check` says what is wrong, where, and the cure, and its exit code whether anything is."""
+
+from pathlib import Path
+
+import pytest
+from ami_server import ACCOUNTS
+from running import SECRET, configured, host_now, slmon
+
+from slmon.simulator.plan import Rate
+from slmon.simulator.server import Account, AmiServer, LiveDay, running_day
+
+MEANT = {name: Account(SECRET, account.read, account.reporting, account.originate)
+         for name, account in ACCOUNTS.items()}
+
+
+def as_user(name: str, config: Path) -> Path:
+    config.write_text(config.read_text(encoding="utf-8").replace('username = "slmon"', f'username = "{name}"'),
+                      encoding="utf-8")
+    return config
+
+
+async def checked(config: Path, seconds: float = 15) -> tuple[int, str]:
+    async with slmon("check", "--config", config, "--seconds", seconds) as running:
+        return await running.ended(), running.said
+
+
+def busy_pbx() -> AmiServer:
+    return AmiServer(running_day(3, host_now()), MEANT)
+
+
+async def test_where_all_is_well_it_says_so_and_makes_no_file(tmp_path):
+    async with busy_pbx() as pbx:
+        code, said = await checked(configured(tmp_path, pbx.port))
+    assert code == 0, said
+    assert "logged in, and the lists came" in said
+    assert "queues with members: dagpenge, efterløn, medlemskab, overløb" in said
+    assert "wrong" not in said
+    assert [path.name for path in tmp_path.iterdir()] == ["slmon.toml"]
+
+
+@pytest.mark.parametrize(("user", "cure"), [("blind", "write = reporting"), ("deaf", "read = call,agent")])
+async def test_a_right_that_is_missing_is_named(tmp_path, user, cure):
+    async with busy_pbx() as pbx:
+        code, said = await checked(as_user(user, configured(tmp_path, pbx.port)))
+    assert (code, [cure in line for line in said.splitlines() if "wrong" in line]) == (1, [True]), said
+
+
+async def test_a_right_too_many_is_named_and_no_mistake(tmp_path):
+    async with busy_pbx() as pbx:
+        code, said = await checked(as_user("caller", configured(tmp_path, pbx.port)))
+    assert (code, "the login may Originate, which slmon never asks for" in said) == (0, True)
+
+
+async def test_on_a_quiet_pbx_it_says_what_only_a_call_can_show(tmp_path):
+    day = LiveDay(7, host_now(), Rate(1e-9), desks=False)
+    async with AmiServer(day, MEANT) as pbx:
+        code, said = await checked(configured(tmp_path, pbx.port), seconds=4)
+    assert (code, "so ring in and check" in said) == (0, True), said
+
+
+async def test_a_clock_that_is_off_is_named(tmp_path):
+    async with AmiServer(running_day(3, host_now() - 600 * 10**6), MEANT) as pbx:
+        code, said = await checked(configured(tmp_path, pbx.port))
+    assert (code, "its clock is 600 s behind this machine's; let both follow a time server" in said) == (1, True), said
+
+
+async def test_a_wrong_secret_is_said_with_where_to_look_and_not_shown(tmp_path):
+    async with AmiServer(running_day(3, host_now()), {"slmon": Account("another")}) as pbx:
+        code, said = await checked(configured(tmp_path, pbx.port))
+    assert (code, "compare username and secret with manager.conf" in said, SECRET in said) == (1, True, False), said
