@@ -5,6 +5,7 @@ import contextlib
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -13,7 +14,7 @@ import structlog
 import slmon
 from slmon.ami.link import Link, LinkState, PbxAccess
 from slmon.config import Config, Pbx
-from slmon.core.board import Snapshot
+from slmon.core.board import Day, Snapshot
 from slmon.core.events import Event, StreamLost
 from slmon.core.facts import CallEnded, CallId, CallRecord, CallUnaccounted, Fact, GapMarked, OddityNoticed
 from slmon.core.goals import Goals
@@ -27,7 +28,6 @@ from slmon.store.calls import CallStore
 from slmon.store.history import History
 from slmon.store.schema import StoreError
 from slmon.web.app import House, make_app, serve
-from slmon.web.goals import Day
 
 HEARD_EVERY_SECONDS = 5.0        # so far back at most a restart has to look for what it missed
 PURGE_EVERY_SECONDS = 3600.0
@@ -169,6 +169,9 @@ class Daemon:
         for record in records:
             self.scoreboard.restore(record, heard.get(record.pbx) or record.arrived_at)
         for gap in self.store.gaps(today, now):
+            if gap.until is None:                    # nobody is left to end it; what lasts is marked anew, see `resume`
+                gap = replace(gap, until=now)
+                self.store.mark_gap(gap)
             self.scoreboard.record(gap, retold=True)
         for fact in self.store.unaccounted(today, now):
             self.scoreboard.record(fact, retold=True)
@@ -274,8 +277,7 @@ class Daemon:
         last = min(last, today)                                  # of days to come there is nothing to say,
         first = max(first, today - timedelta(days=self.config.privacy.keep_calls_days))    # nor of days let go of
         async with self._reading:
-            found = await asyncio.to_thread(self._history.days, self._views[view], first, last, now)
-        return [Day(each.date, each.goal, each.tally, each.gap_seconds, each.breaches) for each in found]
+            return await asyncio.to_thread(self._history.days, self._views[view], first, last, now)
 
     # -- running
 

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slmon.core import facts as f
+from slmon.core.board import Snapshot
 from slmon.core.facts import (
     CallId,
     CallRecord,
@@ -27,9 +28,9 @@ from slmon.core.goals import FORMULAS, Goal, Goals, judge
 from slmon.core.hours import Hours, Phase, Schedule, week
 from slmon.core.instant import SECOND, Instant, from_datetime
 from slmon.core.retold import retold
-from slmon.core.scoreboard import Scoreboard, Snapshot, Tally
+from slmon.core.scoreboard import Scoreboard
 from slmon.core.site import Group, View
-from slmon.core.tally import merged
+from slmon.core.tally import Tally, merged
 
 ALL = View("all", "Alle")
 DAGPENGE = View("dagpenge", "Dagpenge", queues=("dagpenge",), lines=("Direkte",))

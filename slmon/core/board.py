@@ -1,7 +1,8 @@
-"""What one board shows, of one view at one moment. Types only; the scoreboard fills them."""
+"""What boards and pages show, of one view. Types only; the scoreboard and the history fill them."""
 
 from collections import Counter
 from dataclasses import dataclass
+from datetime import date
 
 from slmon.core.facts import DeskState
 from slmon.core.goals import Goal
@@ -40,6 +41,17 @@ class Breach:
     queue: str | None
     answer_seconds: float | None      # None: never answered
     outcome: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """What one day came to for a view, by the goal that held on it."""
+
+    date: date
+    goal: Goal
+    tally: Tally
+    gap_seconds: float = 0.0               # in which at least one PBX was not heard
+    breaches: tuple[Breach, ...] = ()      # calls over the target, newest first
 
 
 @dataclass(frozen=True, slots=True)

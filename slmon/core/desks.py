@@ -40,7 +40,7 @@ class Desks:
 
     def member_changed(self, event: MemberChanged) -> list[DeskChanged]:
         """A desk came to serve a queue, left it, was paused or resumed."""
-        desk = _phone(event.device)
+        desk = event.device          # a hint, or a Local interface, stands for its desk as it is
         if not event.present:
             desk = self._devices.pop((event.queue, event.interface), desk)
             self._queues.get(desk, {}).pop(event.queue, None)
@@ -78,8 +78,3 @@ class Desks:
             return []
         self._said[desk] = fact
         return [fact]
-
-
-def _phone(device: str) -> str:
-    """`hint:101@ext-local` and `Local/101@agents/n` name no phone; they stand for the desk as they are."""
-    return device

@@ -5,11 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import date
 
-from slmon.core.board import Breach as Breach
-from slmon.core.board import HalfHour as HalfHour
-from slmon.core.board import LinkState as LinkState
-from slmon.core.board import Snapshot as Snapshot
-from slmon.core.board import Waiting as Waiting
+from slmon.core.board import HalfHour, LinkState, Snapshot, Waiting
 from slmon.core.counted import CallFact, CountedCall
 from slmon.core.facts import (
     CallArrived,
@@ -26,14 +22,11 @@ from slmon.core.facts import (
 from slmon.core.gaps import Gaps
 from slmon.core.goals import Goals
 from slmon.core.hours import HALF_HOUR, Hours
-from slmon.core.hours import Opening as Opening
-from slmon.core.hours import Phase as Phase
 from slmon.core.instant import SECOND, Instant
 from slmon.core.retold import retold
 from slmon.core.sheet import Page, Sheet
 from slmon.core.site import Group, View
-from slmon.core.tally import Tally as Tally
-from slmon.core.tally import bounds_with
+from slmon.core.tally import Tally, bounds_with
 from slmon.core.totals import Totals
 
 SAME_ID_AGAIN = 3600 * SECOND     # later than this the same id is another call: the PBX counts anew
@@ -53,8 +46,6 @@ class Scoreboard:
         self._groups_of: dict[str, tuple[str, ...]] = {}
         self._bounds = bounds_with(goals.targets)
         self.totals = Totals(self._bounds)
-        self.changes = 0
-        """Grows with every change of what a snapshot would show, time aside."""
         self._latest: dict[CallId, CountedCall] = {}  # by id, which a PBX gives again after a restart
         self._kept: set[CountedCall] = set()
         self._open: set[CountedCall] = set()
@@ -70,7 +61,6 @@ class Scoreboard:
 
     def record(self, fact: Fact, retold: bool = False) -> None:
         """Count a fact. `retold`: it happened before this process began and is in no total."""
-        self.changes += 1
         match fact:
             case CallArrived():
                 self._arrived(fact, retold)
@@ -105,7 +95,6 @@ class Scoreboard:
         before = known or LinkState(pbx, not up, at, None)
         self._links[pbx] = LinkState(pbx, up, before.since if before.up == up else at,
                                      at if up else before.last_event_at, reason)
-        self.changes += 1
 
     def heard(self, pbx: str, at: Instant) -> None:
         """The PBX said something at this instant of its own clock."""
@@ -116,7 +105,6 @@ class Scoreboard:
     def seed_last_day(self, view: View, midnight: Instant, tally: Tally) -> None:
         """What the last day with calls came to for a view, from the store."""
         self._sheet(view).seed(self._hours.day_of(midnight), tally)
-        self.changes += 1
 
     # -- being asked
 

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-from slmon.core.board import Breach
+from slmon.core.board import Breach, Day
 from slmon.core.facts import GapMarked
 from slmon.core.gaps import seconds_covered
-from slmon.core.goals import Goal, Goals
+from slmon.core.goals import Goals
 from slmon.core.hours import Hours
 from slmon.core.instant import Instant
 from slmon.core.retold import recounted
@@ -22,17 +22,6 @@ _STEPS = ("queue",)          # of a call's journey, all that its figures need
 
 Week = tuple[int, int]
 """ISO year and week: `(2026, 48)`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Day:
-    """What one day came to, by the goal that held on it."""
-
-    date: date
-    goal: Goal
-    tally: Tally
-    gap_seconds: float                 # in which at least one PBX was not heard
-    breaches: tuple[Breach, ...]       # calls over the target, newest first
 
 
 @dataclass(slots=True)

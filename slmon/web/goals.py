@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from slmon.core.board import Breach
+from slmon.core.board import Breach, Day
 from slmon.core.goals import (
     FORMULAS,
     Band,
@@ -21,17 +21,6 @@ from slmon.web.period import Kind, Period, around
 from slmon.web.words import decimals_that_tell
 
 WEEKS = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Day:
-    """One day of a view, as it was counted; `goal` is the one that held."""
-
-    date: date
-    goal: Goal
-    tally: Tally
-    gap_seconds: float = 0.0
-    breaches: tuple[Breach, ...] = ()      # over the target, newest first
 
 
 History = Callable[[str, date, date], Awaitable[Sequence[Day]]]
