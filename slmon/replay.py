@@ -2,6 +2,7 @@
 
 import gzip
 import lzma
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -118,7 +119,7 @@ def _read(path: Path, chunk: int, found: Replay) -> Iterator[tuple[int, bytes]]:
         if not offset:
             raise CaptureError(f"{path}: ends before anything can be read of it; copy it again") from None
         found.not_whole.append(f"{path}: ends too soon: the packed file is cut; copy it again")
-    except (lzma.LZMAError, gzip.BadGzipFile) as error:
+    except (lzma.LZMAError, gzip.BadGzipFile, zlib.error) as error:
         raise CaptureError(f"{path}: cannot be unpacked: {error}; copy it again") from None
     except OSError as error:
         raise CaptureError(f"{path}: {(error.strerror or str(error)).lower()}") from None
@@ -137,7 +138,7 @@ def _times_beside(path: Path) -> "_Times | None":
     name = path.name.removesuffix(".xz").removesuffix(".gz") + ".times"
     for each in (path.with_name(name), path.with_name(name + ".xz"), path.with_name(name + ".gz")):
         if each.exists():
-            lines = b"".join(data for _, data in _read(each, CHUNK, Replay())).splitlines()
+            *lines, _ = b"".join(data for _, data in _read(each, CHUNK, Replay())).split(b"\n")   # the last may be cut
             try:
                 reads = [_read_time(line) for line in lines]
             except (ValueError, OverflowError):
