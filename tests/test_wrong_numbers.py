@@ -1,13 +1,26 @@
 """Cases in which a figure would come out wrong, each told in as few events as it takes."""
 
+from slmon.config import load
 from slmon.core import events as ev
 from slmon.core.events import LegState, SnapshotCaller, SnapshotLeg, SnapshotTaken
-from slmon.core.facts import CallEnded, CallJudged, CallMoved, CallTransferred, EndedBy, Outcome, Place, Verdict
+from slmon.core.facts import (
+    CallEnded,
+    CallJudged,
+    CallMoved,
+    CallTransferred,
+    EndedBy,
+    GapMarked,
+    Outcome,
+    Place,
+    Verdict,
+)
 from slmon.core.goals import Goal
 from slmon.core.instant import SECOND
 from slmon.core.retold import retold
 from slmon.core.site import Doors, Line, LineKind, Meaning
 from slmon.core.switchboard import Switchboard
+from slmon.daemon import Daemon, host_now
+from slmon.simulator.house import config_text
 
 TEN = 1_795_424_400 * SECOND
 DOORS = Doors(contexts=frozenset({"from-trunk"}), meanings={"survey": Meaning.SURVEY, "vm": Meaning.VOICEMAIL},
@@ -350,3 +363,22 @@ def test_one_who_spoke_to_voicemail_when_slmon_began_anew_got_a_machine():
     before = Pbx().member(0).queue(1, "q").leaves_queue(30, "q").up(30, "T", context="vm")
     after = resumed(before).listed(45, listed_leg("T", "PJSIP/trunk-T", 0, context="vm"))
     assert after.hangs_up(60, "T").record().outcome is Outcome.VOICEMAIL
+
+
+async def test_a_gap_in_which_slmon_was_stopped_does_not_go_on_for_ever(tmp_path):
+    path = tmp_path / "slmon.toml"
+    path.write_text(config_text("127.0.0.1", 1, "slmon", "not-a-real-secret"), encoding="utf-8")
+    now = host_now()
+    began = now - 60 * SECOND
+    before = Daemon(load(path))
+    before.store.mark_gap(GapMarked("pbx1", began, None, "link down"))
+    before.store.put_note("heard pbx1", str(began - SECOND))
+    before.store.close()
+    after = Daemon(load(path))
+    after.restore()
+    for fact in after.watches[0].switchboard.apply(SnapshotTaken(now, (), (), (), ())):
+        after.scoreboard.record(fact)
+    shown = after.scoreboard.snapshot(after.config.views[0], now + 3600 * SECOND)
+    after.store.close()
+    assert shown.gap_seconds_today <= 65
+    assert [gap.until is None for gap in after.store.gaps(0, now)] == [True, False]     # the new one, until it is up
