@@ -63,13 +63,13 @@ def _slmon(version: Annotated[bool, typer.Option("--version", callback=_version,
     pass
 
 
-@app.command()
+@app.command(short_help="Show it all on a simulated PBX; nothing to configure.")
 def demo(
-    port: Annotated[int | None, typer.Option(help="Port of the wallboard on this machine; 0 takes any. "
+    port: Annotated[int | None, typer.Option(metavar="PORT", help="Port of the wallboard on this machine; 0 takes any. "
                                                   "[default: 8080, or any if that is taken]", min=0, max=65535,
                                              show_default=False)] = None,
-    speed: Annotated[float, typer.Option(help="How many times as fast as life.", min=0.1, max=100)] = 1.0,
-    seed: Annotated[int, typer.Option(help="Another number, another day.")] = 1,
+    speed: Annotated[float, typer.Option(metavar="X", help="How many times as fast as life.", min=0.1, max=100)] = 1.0,
+    seed: Annotated[int, typer.Option(metavar="N", help="Another number, another day.")] = 1,
 ) -> None:
     """Show it all: a simulated PBX, the real daemon, the wallboard. Nothing to configure; always open."""
     from slmon.commands.demo import run_demo
@@ -81,7 +81,7 @@ def demo(
         raise fail(str(error), FAILED) from None
 
 
-@app.command()
+@app.command(short_help="Run the daemon: figures, wallboard, metrics.")
 def run(config: ConfigFile) -> None:
     """Run the daemon: listen to the PBXes, keep the figures, serve wallboard and metrics. Ends on SIGTERM or ^C."""
     import asyncio
@@ -101,10 +101,10 @@ def run(config: ConfigFile) -> None:
         raise fail(str(error), FAILED) from None
 
 
-@app.command()
+@app.command(short_help="Say what is wrong with the set-up, and the cure.")
 def check(
     config: ConfigFile,
-    seconds: Annotated[float, typer.Option(help="How long to wait for each PBX.", min=1, max=120)] = 15.0,
+    seconds: Annotated[float, typer.Option(metavar="S", help="How long to wait for each PBX.", min=1, max=120)] = 15.0,
 ) -> None:
     """Say what is wrong with configuration, PBX rights, clock and store, and the cure. Changes nothing."""
     from slmon.commands.check import run_check
@@ -113,13 +113,13 @@ def check(
         raise typer.Exit(FAILED)
 
 
-@app.command()
+@app.command(short_help="Turn recorded AMI connections into calls and figures.")
 def replay(
     config: ConfigFile,
-    captures: Annotated[list[Path], typer.Argument(metavar="CAPTURE...", help="Captures of AMI connections to one "
+    captures: Annotated[list[Path], typer.Argument(metavar="CAPTURE", help="Captures of AMI connections to one "
                         "PBX, in order; .xz and .gz are unpacked.", show_default=False)],
-    pbx: Annotated[str | None, typer.Option(help="Which [[pbx]] of the configuration.  [default: the first]",
-                                            show_default=False)] = None,
+    pbx: Annotated[str | None, typer.Option(metavar="NAME", help="Which [[pbx]] of the configuration. [default: the "
+                                            "first]", show_default=False)] = None,
     calls: Annotated[Path | None, typer.Option(metavar="OUT.jsonl", help="Write one JSON object a call; - is standard "
                                                "output.", show_default=False)] = None,
     summary: Annotated[Path | None, typer.Option(metavar="OUT.json", help="Write the figures; - is standard output.",
@@ -145,13 +145,13 @@ def replay(
         raise typer.Exit(WRONG_INPUT)
 
 
-@app.command()
+@app.command(short_help="Record what a PBX tells, for bug reports.")
 def record(
     config: ConfigFile,
     out: Annotated[Path, typer.Argument(metavar="OUT.ami", help="Where to write; OUT.ami.times comes beside it.",
                                         show_default=False)],
-    pbx: Annotated[str | None, typer.Option(help="Which [[pbx]] of the configuration.  [default: the first]",
-                                            show_default=False)] = None,
+    pbx: Annotated[str | None, typer.Option(metavar="NAME", help="Which [[pbx]] of the configuration. [default: the "
+                                            "first]", show_default=False)] = None,
     raw: Annotated[bool, typer.Option("--raw", help="Leave members' numbers and names in.")] = False,
 ) -> None:
     """Record what a PBX tells, for bug reports. Members' numbers and names are replaced. Ends on ^C."""
@@ -169,7 +169,7 @@ def record(
         raise typer.Exit(FAILED)
 
 
-@app.command()
+@app.command(short_help="Write the stored calls as JSON lines.")
 def export(
     config: ConfigFile,
     calls: Annotated[Path, typer.Option(metavar="OUT.jsonl", help="Where to write; - is standard output.",

@@ -6,6 +6,7 @@ import pytest
 from ami_server import ACCOUNTS
 from running import SECRET, configured, host_now, slmon
 
+from slmon.commands.check import cure_of
 from slmon.simulator.plan import Rate
 from slmon.simulator.server import Account, AmiServer, LiveDay, running_day
 
@@ -68,3 +69,14 @@ async def test_a_wrong_secret_is_said_with_where_to_look_and_not_shown(tmp_path)
     async with AmiServer(running_day(3, host_now()), {"slmon": Account("another")}) as pbx:
         code, said = await checked(configured(tmp_path, pbx.port))
     assert (code, "compare username and secret with manager.conf" in said, SECRET in said) == (1, True, False), said
+
+
+@pytest.mark.parametrize(("reason", "cure"), [
+    ("127.0.0.1: connection refused", "is the PBX running"),
+    ("certificate of pbx1 refused: unable to get local issuer certificate", "ca_file and server_name"),
+    ("port 5038 speaks no TLS", "tls, port"),
+    ("ca_file pbx-ca.pem: no such file or directory", "ca_file and server_name"),
+    ("the PBX refuses a login by MD5: Permission denied", "compare username and secret"),
+    ("pbx.invalid has no address", "see host and port")])
+def test_each_trouble_has_its_own_cure(reason, cure):
+    assert cure in cure_of(reason)

@@ -143,7 +143,7 @@ class _Look:
         state = self._state
         if state is None or state.status in {LinkStatus.DOWN, LinkStatus.REFUSED, LinkStatus.CONNECTING}:
             reason = state.reason if state is not None and state.reason else "no answer in time"
-            yield Finding(Level.WRONG, place, f"{reason}; {_cure(reason)}")
+            yield Finding(Level.WRONG, place, f"{reason}; {cure_of(reason)}")
             return
         yield Finding(Level.FINE, place, "logged in, and the lists came" if self._snapshot else "logged in")
         for complaint in sorted(state.complaints):
@@ -169,12 +169,13 @@ class _Look:
             yield Finding(Level.FINE, place, f"its clock is within {CLOCK_OFF_SECONDS:.0f} s of this machine's")
 
 
-def _cure(reason: str) -> str:
+def cure_of(reason: str) -> str:
+    """Where to look when a link is down for this reason."""
     words = reason.lower()
-    if "refus" in words and "login" not in words:
-        return "is the PBX running, and is the port the one in manager.conf?"
-    if "login" in words or "authentication" in words or "secret" in words:
+    if "login" in words:
         return "compare username and secret with manager.conf on the PBX, and its permit= with this machine's address"
-    if "certificate" in words or "tls" in words:
-        return "see ca_file and server_name of this [[pbx]]"
+    if any(each in words for each in ("certificate", "tls", "ca_file", "server_name")):
+        return "see tls, port, ca_file and server_name of this [[pbx]]"
+    if "connection refused" in words:
+        return "is the PBX running, and is the port the one in manager.conf?"
     return "see host and port of this [[pbx]], and the firewall between"

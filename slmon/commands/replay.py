@@ -18,7 +18,7 @@ from slmon.core.instant import iso, seconds_between
 from slmon.core.retold import recounted
 from slmon.core.switchboard import Switchboard
 from slmon.core.tally import Tally, bounds_with, merged
-from slmon.privacy import CallerKey, call_json, json_line, pseudonym
+from slmon.privacy import call_json, json_line
 from slmon.replay import Replay, replay, without_times
 
 
@@ -79,17 +79,12 @@ def run_replay(config: Config, captures: Sequence[Path], pbx_name: str | None, c
 
 def _line(config: Config, goals: Goals, record: CallRecord, clear: bool, dated: bool) -> str:
     if not clear:
-        key = config.caller_key
-        record = _hidden(record, None if key is None else CallerKey(key.get_secret_value(), config.privacy.key_id))
+        record = replace(record, caller=None)            # without the key, which no replay needs, nobody is known
     queues = {queue for view in config.views for queue in view.queues}
     found = call_json(record, goals.goal_at(record.arrived_at), caller_clear=clear,
                       person_figures=config.privacy.person_figures, doors=config.doors(record.pbx),
                       groups=config.groups, queues=queues, minimum_group=config.privacy.minimum_group)
     return json_line(found if dated else without_times(found))
-
-
-def _hidden(record: CallRecord, key: CallerKey | None) -> CallRecord:
-    return replace(record, caller=pseudonym(record.caller or "", key))
 
 
 def _tally(found: Replay, goals: Goals, hours: Hours) -> Tally:
@@ -135,8 +130,9 @@ def _say(tally: Tally, found: Replay, heard: _Heard) -> None:
     for words in found.not_whole:
         console.print(f"slmon: {words}; what could be read of it was replayed", markup=False)
     if found.cut:
-        console.print(f"slmon: warning: {found.cut} of the captures end{'s' if found.cut == 1 else ''} in the middle of a "
-                      "message; what it said is lost")
+        ends = "ends" if found.cut == 1 else "end"
+        console.print(f"slmon: warning: {found.cut} of the captures {ends} in the middle of a message; what it said "
+                      "is lost")
     for reason, count in Counter(found.damaged).items():
         console.print(f"slmon: warning: {count} damaged messages set aside: {reason}", markup=False)
     for gap in heard.gaps:
