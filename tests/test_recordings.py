@@ -162,3 +162,14 @@ def test_any_event_lost_costs_no_other_call_anything():
         differing = [call for call, record in usual.items() if records.get(call) != record]
         assert len(differing) <= 1, blocks[gone]
         assert set(records) <= set(usual)
+
+
+def test_an_event_cut_and_glued_to_the_next_costs_no_other_call_anything():
+    of = recording("smoke-min")
+    blocks = of.captures[0].split(END)
+    usual = {record.call: record for record in read_from(of, of.captures[0])}
+    for cut in range(1, len(blocks) - 2, 11):
+        glued = blocks[cut][:len(blocks[cut]) // 2] + blocks[cut + 1]
+        records = {record.call: record for record in read_from(of, END.join([*blocks[:cut], glued, *blocks[cut + 2:]]))}
+        assert set(records) <= set(usual)
+        assert len([call for call, record in usual.items() if records.get(call) != record]) <= 2, glued
