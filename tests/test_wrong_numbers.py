@@ -235,6 +235,12 @@ def test_who_was_being_connected_when_the_link_went_and_waits_when_it_is_back_is
     assert pbx.verdicts() == [Verdict.MISSED]
 
 
+def test_one_who_had_hung_up_when_the_link_went_is_not_lost_though_the_channel_lived_on():
+    pbx = Pbx().member(0).queue(1, "q").rings(2, "A", "PJSIP/101-1").picks_up(3, "A").wants_off(4, "T").lost(5, 5)
+    record = pbx.listed(7).until(30).record()
+    assert (record.outcome, record.ended_by) == (Outcome.ABANDONED, EndedBy.MEMBER)
+
+
 # -- passed on, or not
 
 

@@ -190,7 +190,8 @@ class Resync(CallBook):
         for leg in [each for each in self.wiring.legs.values() if each.id not in listed and each.ended_at is None]:
             call = self._by_leg.get(leg.id)
             if call is not None:
-                self._lose(call, seen_last)
+                if call.ended_at is None:                # else its member had hung up before the leg did
+                    self._lose(call, seen_last)
             elif leg.call is not None and leg.call.connecting is leg:
                 self._not_connected(leg.call, at)
             self.wiring.forget(leg)
