@@ -26,6 +26,13 @@ errors = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
 ConfigFile = Annotated[Path, typer.Option("--config", "-c", metavar="slmon.toml", help="The configuration file.",
                                           show_default=False)]
+CelFiles = Annotated[list[Path] | None, typer.Option("--cel", metavar="FILE", help="A CEL file of the PBX "
+                     "(cel_custom, CSV): tells what happened in gaps. May be given several times; .xz and .gz are "
+                     "unpacked.", show_default=False)]
+QueueLogFiles = Annotated[list[Path] | None, typer.Option("--queue-log", metavar="FILE", help="A queue_log of the PBX, "
+                          "likewise.", show_default=False)]
+CdrFiles = Annotated[list[Path] | None, typer.Option("--cdr", metavar="FILE", help="A CDR file of the PBX "
+                     "(Master.csv), likewise.", show_default=False)]
 
 
 def main() -> None:
@@ -126,15 +133,20 @@ def replay(
                                                  show_default=False)] = None,
     caller_clear: Annotated[bool, typer.Option("--caller-clear", help="Numbers and desks as they are. For test PBXes "
                                                "only.")] = False,
+    cel: CelFiles = None,
+    queue_log: QueueLogFiles = None,
+    cdr: CdrFiles = None,
 ) -> None:
     """Turn captures of AMI connections into calls and figures, as the daemon would have. Makes no state."""
+    from slmon.backfill.sources import SourceError, Sources
     from slmon.commands.replay import UnknownPbx, run_replay
     from slmon.replay import CaptureError
 
     settings = configured(config)
+    sources = Sources(tuple(cel or ()), tuple(queue_log or ()), tuple(cdr or ()))
     try:
-        whole = run_replay(settings, captures, pbx, calls, summary, caller_clear)
-    except (CaptureError, UnknownPbx) as error:
+        whole = run_replay(settings, captures, pbx, calls, summary, caller_clear, sources)
+    except (CaptureError, SourceError, UnknownPbx) as error:
         raise fail(str(error), WRONG_INPUT) from None
     except BrokenPipeError:
         sys.stderr.close()                     # the reader has had enough; that is no mistake

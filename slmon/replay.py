@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import cast
 
 from slmon.ami.translate import REPLAYED, Translator
 from slmon.ami.wire import AmiStream, Banner, Damaged, Message
@@ -14,6 +14,7 @@ from slmon.core.events import StreamLost
 from slmon.core.facts import CallEnded, CallRecord, Fact
 from slmon.core.instant import Instant, of_seconds
 from slmon.core.switchboard import Switchboard
+from slmon.packed import opened
 
 CHUNK = 64 * 1024
 
@@ -29,7 +30,8 @@ class Replay:
     calls: list[CallRecord] = field(default_factory=list)
     damaged: list[str] = field(default_factory=list)
     dated: bool = True
-    ended_at: Instant = 0             # the last moment that the captures tell of
+    began_at: Instant = 0             # the first moment that the captures tell of,
+    ended_at: Instant = 0             # and the last
     not_whole: list[str] = field(default_factory=list)   # packed files that end too soon, in words
     cut: int = 0                      # connections that end in the middle of a message
 
@@ -80,6 +82,7 @@ def _connection(
             items = stream.feed(data)
             translator.at = translator.at if at is None else at
             for event in translator.translate(items):
+                found.began_at = found.began_at or event.at
                 tell(switchboard.apply(event))
             found.damaged += [item.reason for item in items if type(item) is Damaged]
             _greeting(path, items)
@@ -111,7 +114,7 @@ def _read(path: Path, chunk: int, found: Replay) -> Iterator[tuple[int, bytes]]:
     """The bytes of a plain, .xz or .gz file, with their offsets; of one that was cut, those that can be read."""
     offset = 0
     try:
-        with _open(path) as file:
+        with opened(path) as file:
             while data := file.read(chunk):
                 yield offset, data
                 offset += len(data)
@@ -123,14 +126,6 @@ def _read(path: Path, chunk: int, found: Replay) -> Iterator[tuple[int, bytes]]:
         raise CaptureError(f"{path}: cannot be unpacked: {error}; copy it again") from None
     except OSError as error:
         raise CaptureError(f"{path}: {(error.strerror or str(error)).lower()}") from None
-
-
-def _open(path: Path) -> BinaryIO:
-    if path.suffix == ".xz":
-        return cast(BinaryIO, lzma.open(path))
-    if path.suffix == ".gz":
-        return cast(BinaryIO, gzip.open(path))
-    return path.open("rb")
 
 
 def _times_beside(path: Path) -> "_Times | None":

@@ -2,24 +2,28 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
+from slmon.backfill.sources import Sources, gathered
 from slmon.commands.output import progress, write_lines
 from slmon.config import Config, Pbx
-from slmon.core.facts import CallRecord, CallUnaccounted, Fact, GapMarked, OddityNoticed
+from slmon.core.facts import CallId, CallRecord, CallUnaccounted, Fact, GapMarked, OddityNoticed, Outcome
 from slmon.core.goals import FORMULAS, Goals, Share, answer_within, transfer_rate
 from slmon.core.hours import Hours
-from slmon.core.instant import iso, seconds_between
+from slmon.core.instant import Instant, iso, seconds_between
+from slmon.core.reconcile import reconciled, unwatched
 from slmon.core.retold import recounted
 from slmon.core.switchboard import Switchboard
 from slmon.core.tally import Tally, bounds_with, merged
 from slmon.privacy import call_json, json_line
 from slmon.replay import Replay, replay, without_times
+
+NO_SOURCES = Sources()
 
 
 class UnknownPbx(Exception):
@@ -39,26 +43,32 @@ class _Heard:
 
     def __init__(self) -> None:
         self.oddities: Counter[str] = Counter()
-        self.unaccounted: Counter[str] = Counter()
-        self.gaps: list[GapMarked] = []
+        self.unaccounted: dict[CallId, str] = {}
+        self.unread: Counter[str] = Counter()
+        self._gaps: dict[Instant, GapMarked] = {}
+
+    @property
+    def gaps(self) -> list[GapMarked]:
+        """In their order; one that goes on to the end has no end."""
+        return list(self._gaps.values())
 
     def hear(self, fact: Fact) -> None:
         match fact:
             case OddityNoticed(kind=kind):
                 self.oddities[kind] += 1
-            case CallUnaccounted(reason=reason):
-                self.unaccounted[reason] += 1
-            case GapMarked(until=until) if until is not None:
-                self.gaps.append(fact)
+            case CallUnaccounted(call=call, reason=reason):
+                self.unaccounted[call] = reason
+            case GapMarked(since=since):
+                self._gaps[since] = fact
             case _:
                 pass
 
 
 def run_replay(config: Config, captures: Sequence[Path], pbx_name: str | None, calls: Path | None,
-               summary: Path | None, caller_clear: bool) -> bool:
+               summary: Path | None, caller_clear: bool, sources: Sources = NO_SOURCES) -> bool:
     """Replay, write what was asked for, and say the figures on a terminal; False when a capture was not whole.
 
-    Raises CaptureError, UnknownPbx, OSError.
+    Raises CaptureError, SourceError, UnknownPbx, OSError.
     """
     pbx = pbx_of(config, pbx_name)
     hours = config.phone_hours()
@@ -68,6 +78,9 @@ def run_replay(config: Config, captures: Sequence[Path], pbx_name: str | None, c
     total = sum(path.stat().st_size for path in captures if path.is_file() and path.suffix not in {".xz", ".gz"})
     with progress(total, "replaying") as bar:
         found = replay(captures, switchboard, heard.hear, bar.advance)
+    if sources.files:
+        with progress(sources.size, "reading logs") as bar:
+            _reconcile(found, heard, sources, config, pbx, bar.advance)
     if calls is not None:
         write_lines(calls, (_line(config, goals, record, caller_clear, found.dated) for record in found.calls))
     tally = _tally(found, goals, hours)
@@ -75,6 +88,24 @@ def run_replay(config: Config, captures: Sequence[Path], pbx_name: str | None, c
         write_lines(summary, [json.dumps(_summary(tally, found, heard), indent=2, ensure_ascii=False) + "\n"])
     _say(tally, found, heard)
     return not found.not_whole
+
+
+def _reconcile(found: Replay, heard: _Heard, sources: Sources, config: Config, pbx: Pbx,
+               advance: Callable[[int], None]) -> None:
+    """Mend what went through the gaps between the captures with what the PBX's own logs tell."""
+    hours = config.phone_hours()
+    board = Switchboard(pbx.name, config.doors(pbx), config.phone_goals(hours).goal_at, hours.is_open)
+    spans = unwatched([(gap.since, gap.until) for gap in heard.gaps], found.began_at, found.ended_at)
+    told = gathered(sources, board, hours.is_open, config.site.zone, found.calls, spans, advance)
+    heard.unread = told.unread
+    heard_live = {record.call for record in found.calls}
+    found.calls = [record for record in reconciled(found.calls, told.accounts, spans)
+                   if record.call in heard_live or found.began_at <= record.arrived_at <= found.ended_at]
+    for record in found.calls:
+        if record.outcome is Outcome.LOST:
+            heard.unaccounted.setdefault(record.call, "lost")
+        else:
+            heard.unaccounted.pop(record.call, None)
 
 
 def _line(config: Config, goals: Goals, record: CallRecord, clear: bool, dated: bool) -> str:
@@ -111,7 +142,7 @@ def _summary(tally: Tally, found: Replay, heard: _Heard) -> dict[str, object]:
         "service_level": {name: _share(formula(tally)) for name, formula in FORMULAS.items()},
         "transfer_rate": _share(transfer_rate(tally)),
         "gaps": [{"since": iso(gap.since), "until": iso(gap.until), "reason": gap.reason} for gap in heard.gaps],
-        "unaccounted": dict(sorted(heard.unaccounted.items())),
+        "unaccounted": dict(sorted(Counter(heard.unaccounted.values()).items())),
         "oddities": dict(sorted(heard.oddities.items())),
         "damaged_messages": len(found.damaged),
         "connections_cut_in_a_message": found.cut,
@@ -135,6 +166,8 @@ def _say(tally: Tally, found: Replay, heard: _Heard) -> None:
                       "is lost")
     for reason, count in Counter(found.damaged).items():
         console.print(f"slmon: warning: {count} damaged messages set aside: {reason}", markup=False)
+    for kind, count in heard.unread.items():
+        console.print(f"slmon: warning: {count} lines of the {kind} cannot be read and were left out")
     for gap in heard.gaps:
         if gap.until is not None:
             console.print(f"slmon: warning: nothing is known of {seconds_between(gap.since, gap.until):.1f} s from "
@@ -147,7 +180,7 @@ def _say(tally: Tally, found: Replay, heard: _Heard) -> None:
             ("undecided", str(tally.undecided)), ("answered", str(tally.answered)),
             ("passed on", _in_words(transfer_rate(tally))),
             ("longest answer time", f"{tally.longest_answer_seconds:.1f} s" if tally.answered else "–"),
-            ("unaccounted for", str(sum(heard.unaccounted.values())))]
+            ("unaccounted for", str(len(heard.unaccounted)))]
     for row in rows:
         table.add_row(*row)
     console.print(table)

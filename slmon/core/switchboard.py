@@ -325,10 +325,11 @@ class Switchboard(HandOvers, Resync, CallBook):
         self._tie(call, event.linked)
         if told == event.queue:
             return                                       # told twice: it has not left since
-        call.queues.append(event.queue)
-        call.step(event.at, "queue", event.queue)
+        if event.queue:                                  # not every source knows which
+            call.queues.append(event.queue)
+            call.step(event.at, "queue", event.queue)
+            self._say(CallQueued(call.id, event.at, event.queue))
         self._went_on(call)
-        self._say(CallQueued(call.id, event.at, event.queue))
         self._came_through(call, event.context)
         if not call.is_answered:
             self._asked(call, event.at)

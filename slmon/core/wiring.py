@@ -26,6 +26,11 @@ class LegKind(Enum):
 _KINDS = {"Local": LegKind.PIPE, **dict.fromkeys(_SERVICES, LegKind.SERVICE)}
 
 
+def kind_of(channel: str) -> LegKind:
+    """What stands at the far end of a channel of that name."""
+    return _KINDS.get(channel.partition("/")[0], LegKind.PHONE)
+
+
 class Leg:
     """One channel, as far as it is known."""
 
@@ -34,7 +39,6 @@ class Leg:
                  "picked_up_at", "rung", "shows_dialplan", "started_at", "state", "up_at", "up_between")
 
     def __init__(self, leg: LegId, channel: str, linked: LegId, started_at: Instant, state: LegState) -> None:
-        technology, _, _ = channel.partition("/")
         self.id = leg
         self.channel = channel
         self.linked = linked
@@ -42,7 +46,7 @@ class Leg:
         self.state = state
         self.context = ""
         self.exten = ""
-        self.kind = _KINDS.get(technology, LegKind.PHONE)
+        self.kind = kind_of(channel)
         name, dash, _ = channel.rpartition("-")
         self.endpoint = name if dash else channel
         self.bridge: str | None = None            # never a holding bridge: there nobody hears anybody

@@ -1,0 +1,97 @@
+"""What the logs of one PBX tell of calls that were not watched from end to end. Knows files; has no rule."""
+
+import gzip
+import lzma
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import tzinfo
+from pathlib import Path
+
+from slmon.backfill.cdr import cdr_accounts
+from slmon.backfill.cel import cel_accounts, cel_moment
+from slmon.backfill.files import lines_of, once
+from slmon.backfill.queue_log import queue_log_accounts, queue_log_moment
+from slmon.core.facts import CallRecord
+from slmon.core.instant import Instant
+from slmon.core.reconcile import Account, Span, touched
+from slmon.core.switchboard import Switchboard
+
+
+class SourceError(Exception):
+    """A log cannot be read; the message names the file and the cure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The log files of one PBX, in any order, each as often as one likes."""
+
+    cel: tuple[Path, ...] = ()
+    queue_log: tuple[Path, ...] = ()
+    cdr: tuple[Path, ...] = ()
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All of them."""
+        return *self.cel, *self.queue_log, *self.cdr
+
+    @property
+    def size(self) -> int:
+        """Bytes to be read, as they lie on the disk."""
+        return sum(path.stat().st_size for path in self.files if path.is_file())
+
+
+@dataclass(slots=True)
+class Told:
+    """What the logs told."""
+
+    accounts: list[Account] = field(default_factory=list)
+    unread: Counter[str] = field(default_factory=Counter)    # lines that are none of the format, by kind of log
+
+
+def gathered(sources: Sources, board: Switchboard, is_open: Callable[[Instant], bool], zone: tzinfo,
+             live: Sequence[CallRecord], spans: Sequence[Span],
+             progress: Callable[[int], None] = lambda read: None) -> Told:
+    """What the logs tell of calls that went, wholly or partly, through the spans. `board`: fresh, of this PBX.
+
+    Raises SourceError.
+    """
+    told = Told()
+
+    def wanted(record: CallRecord) -> bool:
+        return touched(record, spans)
+
+    def lines(paths: Iterable[Path], moment: Callable[[bytes], Instant | None]) -> Iterator[bytes]:
+        return once([_lines(path, progress) for path in paths], moment)
+
+    pbx, doors = board.pbx, board.doors
+    known = {record.call: record.arrived_at for record in live}
+    if sources.cel:
+        told.accounts += cel_accounts(lines(sources.cel, cel_moment), board, wanted, _counting(told, "CEL"))
+    known |= {each.record.call: each.record.arrived_at for each in told.accounts}
+    if sources.cdr:
+        told.accounts += cdr_accounts(lines(sources.cdr, lambda line: 0), pbx, doors, is_open, zone, known, wanted,
+                                      _counting(told, "CDR"))
+    if sources.queue_log:
+        asked_for = {record.call for record in live if wanted(record)} | {each.record.call for each in told.accounts}
+        told.accounts += queue_log_accounts(lines(sources.queue_log, queue_log_moment), pbx, doors, asked_for,
+                                            _counting(told, "queue_log"))
+    return told
+
+
+def _counting(told: Told, kind: str) -> Callable[[bytes], None]:
+    def count(line: bytes) -> None:
+        if line.strip():
+            told.unread[kind] += 1
+
+    return count
+
+
+def _lines(path: Path, progress: Callable[[int], None]) -> Iterator[bytes]:
+    try:
+        yield from lines_of(path, progress)
+    except (EOFError, lzma.LZMAError, gzip.BadGzipFile, zlib.error) as error:
+        raise SourceError(f"{path}: cannot be unpacked: {error}; copy it again") from None
+    except OSError as error:
+        raise SourceError(f"{path}: {(error.strerror or str(error)).lower()}") from None

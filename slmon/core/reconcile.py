@@ -1,0 +1,376 @@
+"""One call from what several sources tell of it. Pure; the order and the number of tellings make no difference.
+
+What was heard live in seconds that were watched is never changed. Where the stream of events had a gap, the better
+source wins field by field, and where a moment is known only roughly, intervals meet.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from slmon.core.facts import CallId, CallRecord, Outcome, Quality, Step, Transfer
+from slmon.core.instant import SECOND, Instant
+
+Span = tuple[Instant, Instant]
+"""From its first to its last moment, both included."""
+
+BEGINNING, END = -(1 << 62), 1 << 62
+SAME_CALL = 3600 * SECOND          # the same id later than this is another call
+LISTED = SECOND                    # so far off is a ring-in that was read from a list of whole seconds
+SAME_MOMENT = SECOND // 4          # two sources tell one moment so near each other
+SAME_STEP = 3 * SECOND             # and, where one has whole seconds, one transfer or queue
+
+_BEST = (Quality.CEL, Quality.QUEUE_LOG, Quality.CDR)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What one source tells of one call. Moments of the record may be up to `slack` microseconds later than told.
+
+    `whole`: the source tells of the call from its ring-in; else `record.arrived_at` is only the first moment told.
+    An `outcome` of None is not known, an answer None not told of.
+    """
+
+    source: Quality
+    record: CallRecord
+    slack: int = 0
+    whole: bool = True
+
+
+def unwatched(gaps: Iterable[tuple[Instant, Instant | None]], begin: Instant, end: Instant) -> tuple[Span, ...]:
+    """The spans without a trustworthy stream, of one that was watched from `begin` to `end` but for its gaps."""
+    spans = sorted([(BEGINNING, begin), (end, END), *((since, END if until is None else until)
+                                                       for since, until in gaps)])
+    joined: list[Span] = []
+    for since, until in spans:
+        if joined and since <= joined[-1][1]:
+            joined[-1] = joined[-1][0], max(until, joined[-1][1])
+        else:
+            joined.append((since, until))
+    return tuple(joined)
+
+
+def reconciled(live: Iterable[CallRecord], accounts: Iterable[Account], spans: Sequence[Span]) -> list[CallRecord]:
+    """Every call once, in order of arrival: those heard live, mended, and those that only the accounts know."""
+    told: dict[CallId, list[Account]] = defaultdict(list)
+    for account in accounts:
+        told[account.record.call].append(account)
+    calls = [mended(record, [each for each in told.get(record.call, ()) if _same_call(record, each)], spans)
+             for record in live]
+    known: dict[CallId, list[CallRecord]] = defaultdict(list)
+    for record in calls:
+        known[record.call].append(record)
+    for call, of_it in told.items():
+        unknown = [each for each in of_it if not any(_same_call(record, each) for record in known[call])]
+        for group in _by_time(unknown):
+            added = added_call(group, spans)
+            if added is not None:
+                calls.append(added)
+    return sorted(calls, key=lambda record: (record.arrived_at, record.call))
+
+
+def mended(live: CallRecord, accounts: Iterable[Account], spans: Sequence[Span]) -> CallRecord:
+    """A call that was heard live, with what the accounts know of the gaps it went through."""
+    if not touched(live, spans):
+        return live
+    told = _sources(accounts)
+    if not told:
+        return live
+    found = _Mending(live, told, spans).call()
+    same = replace(found, quality=live.quality)
+    return live if same == live else replace(found, quality=Quality.MIXED)
+
+
+def added_call(accounts: Iterable[Account], spans: Sequence[Span]) -> CallRecord | None:
+    """A call that nobody heard live, if it rang in while nobody listened; None if it did not, or no source tells."""
+    told = _sources(accounts)
+    first = next((told[source] for source in _BEST if source in told and told[source].whole), None)
+    if first is None or not _within((first.record.arrived_at, first.record.arrived_at + first.slack), spans):
+        return None
+    base = replace(first.record, quality=first.source)
+    others = {source: each for source, each in told.items() if each is not first}
+    record = _closed(_rough(base, first.slack))
+    if not others:
+        return record
+    found = _Mending(record, others, ((BEGINNING, END),), first).call()
+    same = replace(found, quality=record.quality)
+    return record if same == record else replace(found, quality=Quality.MIXED)
+
+
+def touched(record: CallRecord, spans: Sequence[Span]) -> bool:
+    """Whether a part of the call went unheard."""
+    ended_at = END if record.ended_at is None else record.ended_at
+    return any(since <= ended_at and record.arrived_at - LISTED <= until for since, until in spans)
+
+
+def _same_call(record: CallRecord, account: Account) -> bool:
+    return abs(account.record.arrived_at - record.arrived_at) < SAME_CALL
+
+
+def _by_time(accounts: list[Account]) -> list[list[Account]]:
+    """Accounts of one id as groups of one call each."""
+    groups: list[list[Account]] = []
+    for each in sorted(accounts, key=_order):
+        if groups and each.record.arrived_at - groups[-1][0].record.arrived_at < SAME_CALL:
+            groups[-1].append(each)
+        else:
+            groups.append([each])
+    return groups
+
+
+def _order(account: Account) -> tuple[int, str, bool, int, str]:
+    return (account.record.arrived_at, account.source, account.whole, account.slack, repr(account.record))
+
+
+def _sources(accounts: Iterable[Account]) -> dict[Quality, Account]:
+    """One account a source: the one that knows the end, was told most exactly, and from the ring-in."""
+    best: dict[Quality, Account] = {}
+    for each in sorted(accounts, key=_order):
+        before = best.get(each.source)
+        if before is None or _worth(each) > _worth(before):
+            best[each.source] = each
+    return best
+
+
+def _worth(account: Account) -> tuple[bool, bool, int, int, int]:
+    record = account.record
+    return (account.whole, record.outcome not in (None, Outcome.LOST), -account.slack, record.ended_at or 0,
+            len(record.steps))
+
+
+def _within(moment: Span, spans: Sequence[Span]) -> bool:
+    """Whether the moment, which may be a short while, may lie in one of the spans."""
+    first, last = moment
+    return any(since <= last and first <= until for since, until in spans)
+
+
+def _closed(record: CallRecord) -> CallRecord:
+    """A call that is over has an outcome, if only that nobody can tell."""
+    if record.answered_at is not None or record.answered_between is not None:
+        return replace(record, outcome=Outcome.ANSWERED)
+    return replace(record, outcome=Outcome.LOST) if record.ended_at is not None and record.outcome is None else record
+
+
+def _rough(record: CallRecord, slack: int) -> CallRecord:
+    """A record of whole seconds on its own: both ring-in and pick-up may be later than told."""
+    if not slack or record.answered_at is None:
+        return record
+    low, high = record.answered_at - slack, record.answered_at + slack
+    return replace(record, answered_at=None, answered_between=(max(low, record.arrived_at), high))
+
+
+class _Mending:
+    """One call, a base of known worth, and what the sources tell of it."""
+
+    def __init__(self, base: CallRecord, told: dict[Quality, Account], spans: Sequence[Span],
+                 source: Account | None = None) -> None:
+        """`source`: where the base is from, if it was not heard live."""
+        self._base = base
+        self._told = [told[source] for source in _BEST if source in told]
+        self._spans = spans
+        self._source = source
+        self._arrival_heard = source is None and not self._unheard(base.arrived_at, LISTED * (
+            base.quality is not Quality.LIVE))
+
+    def call(self) -> CallRecord:
+        """All that is known together."""
+        record = self._arrived(self._base)
+        record = self._asked(record)
+        record = self._answered(record)
+        record = self._ended(record)
+        record = replace(record, transfers=self._transfers(record), queues=self._queues(), desks=self._desks(),
+                         steps=self._steps())
+        return self._outcome(record)
+
+    def _unheard(self, at: Instant, margin: int = 0) -> bool:
+        return _within((at - margin, at + margin), self._spans)
+
+    def _first(self, wanted: Callable[[Account], bool]) -> Account | None:
+        return next((each for each in self._told if wanted(each)), None)
+
+    def _arrived(self, record: CallRecord) -> CallRecord:
+        account = self._first(lambda each: each.whole and not each.slack)
+        if self._arrival_heard or self._source is not None or account is None:
+            return record
+        told = account.record
+        return _not_before(told.arrived_at, replace(
+            record, arrived_at=told.arrived_at, in_hours=told.in_hours, line=told.line, dialled=told.dialled,
+            excluded=told.excluded, caller=told.caller or record.caller))
+
+    def _asked(self, record: CallRecord) -> CallRecord:
+        asked_at = record.asked_at
+        if asked_at is not None and not _overlap((record.arrived_at, asked_at), self._spans):
+            return record
+        account = self._first(lambda each: each.record.asked_at is not None)
+        if account is None or account.record.asked_at is None:
+            return record
+        told = max(record.arrived_at, account.record.asked_at)
+        if asked_at is not None and told + account.slack >= asked_at and (account.slack or self._source is not None):
+            return record                                # what is known is as good, or better
+        return replace(record, asked_at=told)
+
+    def _answered(self, record: CallRecord) -> CallRecord:
+        exact = record.answered_at
+        if exact is not None and self._arrival_heard and not self._unheard(exact):
+            return record
+        between: tuple[Instant | None, Instant | None] | None = record.answered_between or (
+            None if exact is None else (exact, exact))
+        talking_at = record.talking_at
+        for account in self._told:
+            told = self._pick_up(account, record)
+            if told is None:
+                continue
+            if between is None and not self._may_be_answered(record, account):
+                continue
+            if between is None:
+                between, talking_at = told, account.record.talking_at
+            else:
+                met = _meet(between, told)
+                if met != between and account.record.talking_at is not None and not account.slack:
+                    talking_at = account.record.talking_at
+                between = met
+        if between is None:
+            return record
+        low, high = between
+        if low is not None and low == high:
+            return replace(record, answered_at=low, answered_between=None,
+                           talking_at=None if talking_at is None else max(low, talking_at))
+        return replace(record, answered_at=None, answered_between=between, talking_at=talking_at)
+
+    def _may_be_answered(self, record: CallRecord, account: Account) -> bool:
+        """Whether an answer that only this account tells of can have gone unheard, or untold by a better source."""
+        if self._source is not None and self._source.record.outcome not in (None, Outcome.LOST):
+            return False                                 # a better source saw the call to its end
+        better = self._told[:self._told.index(account)]
+        if any(each.record.outcome not in (None, Outcome.LOST) for each in better):
+            return False
+        low, high = self._pick_up(account, record) or (None, None)
+        return _overlap((BEGINNING if low is None else low, END if high is None else high), self._spans)
+
+    def _pick_up(self, account: Account, record: CallRecord) -> tuple[Instant | None, Instant | None] | None:
+        """When this source says the phone was picked up, by the clock that told the ring-in of the record."""
+        told = account.record
+        between = told.answered_between or (
+            None if told.answered_at is None else (told.answered_at, told.answered_at + account.slack))
+        if between is None:
+            return None
+        (low, high), (early, late) = between, self._rough_arrival(record)
+        return (None if low is None else max(record.arrived_at, low - late),
+                None if high is None else max(record.arrived_at, high + early))
+
+    def _rough_arrival(self, record: CallRecord) -> tuple[int, int]:
+        """By how much the ring-in may have been earlier, and later, than the record says."""
+        if self._source is not None:
+            return 0, self._source.slack
+        if self._arrival_heard or record.arrived_at != self._base.arrived_at:
+            return 0, 0
+        return LISTED // 2, LISTED // 2
+
+    def _ended(self, record: CallRecord) -> CallRecord:
+        at = record.ended_at
+        if at is not None and record.outcome is not Outcome.LOST and not self._unheard(at):
+            return record
+        account = self._first(lambda each: each.record.ended_at is not None)
+        if account is None or (self._source is not None and record.ended_at is not None
+                               and record.outcome is not Outcome.LOST):
+            return record
+        told = account.record
+        ended_at = told.ended_at if told.ended_at is None else max(told.ended_at, record.arrived_at)
+        if told.outcome in (None, Outcome.LOST) and record.ended_at is not None:
+            return record
+        return replace(record, ended_at=ended_at, ended_by=told.ended_by or record.ended_by, outcome=told.outcome)
+
+    def _outcome(self, record: CallRecord) -> CallRecord:
+        if record.answered_at is not None or record.answered_between is not None:
+            return replace(record, outcome=Outcome.ANSWERED)
+        outcomes = [record.outcome, *(each.record.outcome for each in self._told)]
+        known = [each for each in outcomes if each not in (None, Outcome.LOST, Outcome.ANSWERED)]
+        ended = None if record.ended_at is None else Outcome.LOST
+        return replace(record, outcome=known[0] if known and ended else ended)
+
+    def _transfers(self, record: CallRecord) -> tuple[Transfer, ...]:
+        kept = list(self._base.transfers)
+        for account in self._told:
+            unmatched = list(range(len(kept)))
+            for each in account.record.transfers:
+                near = [number for number in unmatched if abs(kept[number].at - each.at) <= SAME_STEP
+                        and (kept[number].kind is each.kind or kept[number].at == each.at)]
+                if near:
+                    same = min(near, key=lambda number: (kept[number].to != each.to, abs(kept[number].at - each.at)))
+                    unmatched.remove(same)
+                    if not account.slack:
+                        kept[same] = _completed(kept[same], each, self._unheard)
+                elif self._unheard(each.at) or self._unheard(each.at + account.slack):
+                    kept.append(each)
+        return tuple(sorted(kept, key=lambda each: each.at))
+
+    def _queues(self) -> tuple[str, ...]:
+        joins = _joins(self._base)
+        for account in self._told:
+            for each in _joins(account.record):
+                if not any(other.detail == each.detail and abs(other.at - each.at) <= SAME_STEP for other in joins):
+                    joins.append(each)
+        return tuple(each.detail for each in sorted(joins, key=lambda each: each.at))
+
+    def _desks(self) -> tuple[str, ...]:
+        known = [self._base.desks, *(each.record.desks for each in self._told)]
+        return max(known, key=len)                       # of equals the first: the better source
+
+    def _steps(self) -> tuple[Step, ...]:
+        steps = list(self._base.steps)
+        for account in self._told:
+            for each in account.record.steps:
+                unheard = self._source is None and self._unheard(each.at)
+                if (unheard or self._source is not None) and not any(
+                        other.step == each.step and abs(other.at - each.at) <= SAME_STEP for other in steps):
+                    steps.append(each)
+        return tuple(sorted(steps, key=lambda each: each.at))
+
+
+def _not_before(at: Instant, record: CallRecord) -> CallRecord:
+    """Nothing happened to the call before it rang in."""
+    def later(moment: Instant | None) -> Instant | None:
+        return None if moment is None else max(moment, at)
+
+    between = record.answered_between
+    return replace(record, asked_at=later(record.asked_at), answered_at=later(record.answered_at),
+                   answered_between=None if between is None else (later(between[0]), later(between[1])),
+                   talking_at=later(record.talking_at), ended_at=later(record.ended_at))
+
+
+def _overlap(between: Span, spans: Sequence[Span]) -> bool:
+    return _within(between, spans)
+
+
+def _meet(one: tuple[Instant | None, Instant | None], two: tuple[Instant | None, Instant | None]
+          ) -> tuple[Instant | None, Instant | None]:
+    """What both leave possible; where they contradict each other, what the better source says."""
+    low = max((each for each in (one[0], two[0]) if each is not None), default=None)
+    high = min((each for each in (one[1], two[1]) if each is not None), default=None)
+    if low is None or high is None or low <= high:
+        return low, high
+    if low - high <= SAME_MOMENT:
+        return (two if two[0] == two[1] else one)        # two clocks' readings of one moment
+    return one
+
+
+def _completed(kept: Transfer, told: Transfer, unheard: Callable[[Instant], bool]) -> Transfer:
+    """A hand-over that was heard, with what became of it while nobody listened."""
+    answered_at = kept.answered_at if kept.answered_at is not None else told.answered_at
+    ended_at = kept.ended_at
+    if told.ended_at is not None and (ended_at is None or unheard(ended_at)):
+        ended_at = told.ended_at
+    return replace(kept, answered_at=answered_at, ended_at=ended_at, to=kept.to or told.to)
+
+
+def _joins(record: CallRecord) -> list[Step]:
+    """The queues of a record, each with its moment; one whose moment is not told has the one before it."""
+    steps = [each for each in record.steps if each.step == "queue"]
+    at, joins = record.asked_at or record.arrived_at, []
+    for queue in record.queues:
+        step = next((each for each in steps if each.detail == queue), None)
+        if step is not None:
+            steps.remove(step)
+            at = step.at
+        joins.append(Step(at, "queue", queue))
+    return joins
