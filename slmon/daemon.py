@@ -277,7 +277,11 @@ class Daemon:
         last = min(last, today)                                  # of days to come there is nothing to say,
         first = max(first, today - timedelta(days=self.config.privacy.keep_calls_days))    # nor of days let go of
         async with self._reading:
-            return await asyncio.to_thread(self._history.days, self._views[view], first, last, now)
+            found = await asyncio.to_thread(self._history.days, self._views[view], first, last, now)
+            if self.store.trouble is not None:                   # calls of these days may be still to be written
+                for day in found:
+                    self._history.forget(day.date)
+            return found
 
     # -- running
 

@@ -1,12 +1,16 @@
 """Cases in which a figure would come out wrong, each told in as few events as it takes."""
 
+from datetime import timedelta
+
 from slmon.config import load
 from slmon.core import events as ev
 from slmon.core.events import LegState, SnapshotCaller, SnapshotLeg, SnapshotTaken
 from slmon.core.facts import (
     CallEnded,
+    CallId,
     CallJudged,
     CallMoved,
+    CallRecord,
     CallTransferred,
     EndedBy,
     GapMarked,
@@ -21,6 +25,7 @@ from slmon.core.site import Doors, Line, LineKind, Meaning
 from slmon.core.switchboard import Switchboard
 from slmon.daemon import Daemon, host_now
 from slmon.simulator.house import config_text
+from slmon.store.calls import CallStore
 
 TEN = 1_795_424_400 * SECOND
 DOORS = Doors(contexts=frozenset({"from-trunk"}), meanings={"survey": Meaning.SURVEY, "vm": Meaning.VOICEMAIL},
@@ -371,16 +376,36 @@ def test_one_who_spoke_to_voicemail_when_slmon_began_anew_got_a_machine():
     assert after.hangs_up(60, "T").record().outcome is Outcome.VOICEMAIL
 
 
-async def test_a_gap_in_which_slmon_was_stopped_does_not_go_on_for_ever(tmp_path):
+def house(tmp_path):
     path = tmp_path / "slmon.toml"
     path.write_text(config_text("127.0.0.1", 1, "slmon", "not-a-real-secret"), encoding="utf-8")
+    return load(path)
+
+
+async def test_a_day_that_was_looked_at_while_nothing_could_be_saved_is_counted_anew(tmp_path, monkeypatch):
+    daemon = Daemon(house(tmp_path))
+    yesterday = daemon.hours.midnight(daemon.hours.day_of(host_now()) - timedelta(days=1)) + 12 * 3600 * SECOND
+    day = daemon.hours.day_of(yesterday)
+    with monkeypatch.context() as full:
+        full.setattr(CallStore, "trouble", "the disk is full")
+        (before,) = await daemon._days("alle", day, day)
+    call = CallRecord(CallId("pbx1/1"), "pbx1", yesterday, outcome=Outcome.LEFT_MENU, ended_at=yesterday + 1)
+    daemon.store.save(call)
+    assert daemon.store.flush()
+    (after,) = await daemon._days("alle", day, day)
+    daemon.store.close()
+    assert (before.tally.calls, after.tally.calls) == (0, 1)
+
+
+async def test_a_gap_in_which_slmon_was_stopped_does_not_go_on_for_ever(tmp_path):
+    config = house(tmp_path)
     now = host_now()
     began = now - 60 * SECOND
-    before = Daemon(load(path))
+    before = Daemon(config)
     before.store.mark_gap(GapMarked("pbx1", began, None, "link down"))
     before.store.put_note("heard pbx1", str(began - SECOND))
     before.store.close()
-    after = Daemon(load(path))
+    after = Daemon(config)
     after.restore()
     for fact in after.watches[0].switchboard.apply(SnapshotTaken(now, (), (), (), ())):
         after.scoreboard.record(fact)
