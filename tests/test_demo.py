@@ -18,6 +18,7 @@ async def test_the_demo_is_one_command_a_full_board_and_leaves_nothing_behind(tm
     async with slmon("demo", "--port", 0, environment={"TMPDIR": str(tmp_path)}) as running:
         address = await running.address()
         await until(lambda: demo_board(running))
+        assert (await running.board())["gap"] == 0                   # nobody's eye shall fall on a hole that is none
         assert list(tmp_path.iterdir()) != []
         for path, words in {"": "opdigtede tal", "goals": "answer_within", "board/dagpenge": "Dagpenge",
                             "metrics": "slmon_open 1.0", "-/ready": "ready"}.items():

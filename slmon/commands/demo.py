@@ -15,7 +15,7 @@ from slmon.daemon import Daemon, host_now
 from slmon.logs import set_up_logs
 from slmon.simulator.history import history
 from slmon.simulator.house import config_text
-from slmon.simulator.server import WARM_UP_SECONDS, Account, AmiServer, fresh_day
+from slmon.simulator.server import STANDSTILL, WARM_UP_SECONDS, Account, AmiServer, fresh_day
 
 USUAL_PORT = 8080
 DAYS_OF_HISTORY = 42
@@ -48,19 +48,22 @@ async def _demo(folder: Path, port: int, speed: float, seed: int) -> None:
     secret = secrets.token_urlsafe(12)
     started_at = host_now() - of_seconds(WARM_UP_SECONDS)
     day = fresh_day(seed, started_at, CALLS_A_MINUTE)
-    async with AmiServer(day, {"slmon": Account(secret)}, host=HOST, speed=speed) as pbx:
+    async with AmiServer(day, {"slmon": Account(secret)}, host=HOST, speed=STANDSTILL) as pbx:
         daemon = Daemon(_configured(folder, pbx.port, secret, port), demo=True)
         for record in history(seed, started_at, DAYS_OF_HISTORY, CALLS_A_DAY):
             daemon.store.save(record)
+        for watch in daemon.watches:
+            daemon.store.put_note(f"heard {watch.name}", str(started_at))     # the days behind have no gap
         await asyncio.to_thread(daemon.store.flush)
-        await daemon.run(_say, [_to_the_present(daemon, pbx)])
+        await daemon.run(_say, [_to_the_present(daemon, pbx, speed)])
     console.print("\nThe demo has ended; nothing of it is kept.")
 
 
-async def _to_the_present(daemon: Daemon, pbx: AmiServer) -> None:
+async def _to_the_present(daemon: Daemon, pbx: AmiServer, speed: float) -> None:
     """The day began a while ago: let the daemon hear it all at once, so that the board is full."""
     await daemon.linked.wait()
     await pbx.fast_forward(host_now())
+    pbx.go_on(speed)
 
 
 def _configured(folder: Path, pbx_port: int, secret: str, port: int) -> Config:

@@ -15,6 +15,7 @@ from slmon.simulator.plan import Rate
 
 BANNER = f"Asterisk Call Manager/{lists.AMI_VERSION}\r\n".encode()
 WARM_UP_SECONDS = 25 * 60
+STANDSTILL = 1e-9                # a speed at which no time goes by
 FAST_FORWARD_STEP = 2 * SECOND
 _MOST_UNREAD = 1 << 20           # bytes; a client that leaves more unread is cut off, as `writetimeout` does
 _CHALLENGE = "364152207"
@@ -124,6 +125,11 @@ class AmiServer:
             clock.run(min(until, clock.now + FAST_FORWARD_STEP))
             self._began, self._began_at = asyncio.get_running_loop().time(), clock.now
             await asyncio.sleep(0)           # whoever listens gets a turn
+
+    def go_on(self, speed: float) -> None:
+        """From now on time goes by so fast."""
+        self.catch_up()
+        self._began, self._began_at, self._speed = asyncio.get_running_loop().time(), self.day.clock.now, speed
 
     def cut(self) -> None:
         """Reset all connections; the PBX goes on."""
