@@ -170,6 +170,21 @@ async def test_nothing_scrolls_or_is_cut_off_in_any_state(visit: Visit, width: i
     assert not wrong
 
 
+HOURS_UNDER_THE_DAY = """() => [...document.querySelectorAll('.hour')].map(
+  (hour) => hour.getBoundingClientRect()).map(({ left, right }) => [left, right])"""
+
+
+@pytest.mark.parametrize("half", range(4))
+async def test_the_hours_under_the_day_keep_apart_in_a_house_that_never_closes(visit: Visit, half: int) -> None:
+    at = NINE + 6 * HOUR + half * HOUR // 2
+    page = await visit(house_of(Scene(at=at, hours=((NINE - 9 * HOUR, NINE + 15 * HOUR),))))
+    await settled(page)
+    await page.evaluate("document.fonts.ready")
+    hours = await page.evaluate(HOURS_UNDER_THE_DAY)
+    assert len(hours) >= 2
+    assert all(right < left for (_, right), (left, _) in pairwise(hours)), hours
+
+
 SIZES_OF_TEXT = """() => {
   const sizes = [];
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);

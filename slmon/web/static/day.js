@@ -71,11 +71,15 @@ function labels(halves, slot, y, words) {
   });
 }
 
-// The last hour's figure may reach over the edge; then it ends there.
+// The last hour's figure may reach over the edge; then it ends there, or goes where it would run into the one before.
 function keepInside(svg, width) {
+  let free = -Infinity;
   for (const text of svg.querySelectorAll(".hour")) {
-    const { x, width: wide } = text.getBBox();
-    if (x + wide > width) text.setAttribute("x", String(width - wide));
+    const { x, width: wide, height } = text.getBBox();
+    const left = Math.min(x, width - wide);
+    if (left < x) text.setAttribute("x", String(left));
+    if (left < free) text.remove();
+    else free = left + wide + height * 0.2;
   }
 }
 
