@@ -30,7 +30,9 @@ from slmon.store.schema import StoreError
 from slmon.web.app import House, make_app, serve
 
 HEARD_EVERY_SECONDS = 5.0        # so far back at most a restart has to look for what it missed
+ASK_AGAIN_SECONDS = 0.25         # for a sign of life, when a verdict waits for it
 PURGE_EVERY_SECONDS = 3600.0
+MOST_DOORS = 100                 # endpoints
 
 log = structlog.get_logger(__name__)
 
@@ -90,15 +92,19 @@ class Watch:
             self._timer = None
         due = self.switchboard.next_deadline()
         if due is not None:
-            wait = max(0.0, (due - self.link.now()) / SECOND)
+            wait = (due - self.link.now()) / SECOND
+            if wait <= 0:
+                self.link.ping_soon()                  # due, and not known yet to be heard up to there
+                wait = ASK_AGAIN_SECONDS
             self._timer = asyncio.get_running_loop().call_later(wait, self._tick)
 
     def _tick(self) -> None:
-        """Something fell due, and no event said so. While the link is down nobody knows, and nothing is judged."""
+        """Something may have fallen due, and no event said so: go as far as is heard, and nothing is judged beyond."""
         self._timer = None
-        if self.link.state.is_up:
+        heard_until = self.link.heard_until
+        if heard_until is not None:
             try:
-                self._take(self, self.switchboard.advance(self.link.now()))
+                self._take(self, self.switchboard.advance(heard_until))
             finally:
                 self._set_timer()
 
@@ -136,6 +142,7 @@ class Daemon:
             raise StartError(str(error)) from None
         if self.store.set_aside is not None:
             log.error("the database was broken and has been set aside", moved_to=str(self.store.set_aside))
+        self._noted_doors: dict[str, str] = {}
         self._history = History(self.store, self.hours, self.goals)
         self._reading = asyncio.Lock()               # one reader of history at a time
         self.watches = [self._watch(pbx) for pbx in config.pbx]
@@ -176,6 +183,7 @@ class Daemon:
         for fact in self.store.unaccounted(today, now):
             self.scoreboard.record(fact, retold=True)
         for watch in self.watches:
+            watch.switchboard.doors_seen.update((self.store.note(f"doors {watch.name}") or "").splitlines())
             since = heard[watch.name]
             if since is not None:
                 open_calls = self.store.open_calls(watch.name)
@@ -265,6 +273,10 @@ class Daemon:
             until = watch.link.heard_until
             if until is not None:
                 self.store.put_note(f"heard {watch.name}", str(until))
+            doors = "\n".join(sorted(watch.switchboard.doors_seen)[:MOST_DOORS])
+            if doors != self._noted_doors.get(watch.name):
+                self._noted_doors[watch.name] = doors    # who rang in while slmon was down is known by its door
+                self.store.put_note(f"doors {watch.name}", doors)
 
     async def _purge(self) -> None:
         while True:

@@ -1,6 +1,7 @@
 """One PBX: connect, TLS, log in, snapshot, ping, come back. Hands on core events; knows no rule about calls."""
 
 import asyncio
+import contextlib
 import math
 import os
 import random
@@ -141,6 +142,7 @@ class Link:
         self._tls: ssl.SSLContext | None = None
         self._conversation: Conversation | None = None        # while logged in
         self._relist, self._reread = asyncio.Event(), asyncio.Event()
+        self._ping_soon = asyncio.Event()
         self._damages: deque[float] = deque(maxlen=_DAMAGES)      # when, monotonic
         self._processed: int | None = None                    # calls, as the PBX counts them
 
@@ -157,6 +159,10 @@ class Link:
         if self._conversation is None or not self.state.is_up:
             return None
         return self.now() - of_seconds(time.monotonic() - self._conversation.heard_at)
+
+    def ping_soon(self) -> None:
+        """Ask for a sign of life now: somebody has to know whether up to now all was heard."""
+        self._ping_soon.set()
 
     def resync(self) -> None:
         """Ask for all lists again, soon."""
@@ -334,7 +340,10 @@ class Link:
                 self._complain(Complaint.SLOW_ANSWERS, True)
             self._complain(Complaint.LATE_EVENTS, self.lag_seconds > _LATE_SECONDS)
             self._complain(Complaint.CERTIFICATE_ENDS, self._certificate_days() < _CERTIFICATE_DAYS)
-            await asyncio.sleep(max(0.0, began + self._timing.ping_every - time.monotonic()))
+            self._ping_soon.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(max(0.0, began + self._timing.ping_every - time.monotonic())):
+                    await self._ping_soon.wait()
 
     async def _watch(self, conversation: Conversation) -> None:
         """Silence: distrust it, and at last give up. Whoever speaks again is asked for everything."""

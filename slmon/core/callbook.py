@@ -71,6 +71,7 @@ class CallBook:
         self.desks = Desks(pbx)
         self.calls: dict[CallId, Call] = {}
         self.now: Instant = 0
+        self.doors_seen: set[str] = set()             # endpoints that members came in through
         self._goal_at = goal_at
         self._is_open = is_open
         self._by_leg: dict[LegId, Call] = {}
@@ -84,7 +85,6 @@ class CallBook:
         self._gap_since: Instant | None = None
         self._listed_since: Instant | None = None     # while a snapshot is read: what was seen last before it
         self._held_back: list[Call] = []              # calls to judge when the gap is over
-        self._doors_seen: set[str] = set()            # endpoints that members came in through
         self._at_the_door: dict[LegId, str] = {}      # announced as Down in a door: its caller
 
     def record(self, call: CallId) -> CallRecord | None:

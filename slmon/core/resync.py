@@ -144,7 +144,7 @@ class Resync(CallBook):
     def _lose(self, call: Call, at: Instant) -> None:
         """The call was alive at `at`, and nothing is known after it."""
         call.leg.hung_up_at = None
-        self._end(call, max(at, call.arrived_at))
+        self._end(call, max(at, call.arrived_at, call.asked_at or 0, call.talking_at or 0))
         call.ended_by = EndedBy.PBX if call.is_answered else None
         if not call.is_answered:
             call.outcome = Outcome.LOST
@@ -175,7 +175,7 @@ class Resync(CallBook):
         self._listed_once = True
         if seen_last is not None:
             self._forget_unlisted({each.leg for each in legs}, at, seen_last)
-        for each in legs:
+        for each in sorted(legs, key=lambda each: each.leg not in self._by_leg):   # known members show the doors
             self._list_leg(each, at, seen_last)
         self._pair_pipes()
         for each in legs:
@@ -209,7 +209,7 @@ class Resync(CallBook):
                 started_at = leg.started_at - SECOND         # its age is told in whole seconds, cut off
                 leg.up_between = max(started_at, seen_last or started_at), at
             came_in = listed.linked == listed.leg and listed.state in {LegState.RING, LegState.UP} and not leg.rung
-            if came_in and (self._is_door(leg, listed.context) or leg.endpoint in self._doors_seen):
+            if came_in and (self._is_door(leg, listed.context) or leg.endpoint in self.doors_seen):
                 self._arrived_unseen(leg, listed)
         elif not leg.channel:                            # ours from before the restart
             again = Leg(leg.id, listed.channel, listed.linked, leg.started_at, listed.state)
@@ -218,6 +218,7 @@ class Resync(CallBook):
             self.wiring.add(again)
             if leg.call is not None and leg.call.leg is leg:
                 leg.call.leg = again
+                self.doors_seen.add(again.endpoint)
                 self._tie(leg.call, listed.linked)
 
     def _arrived_unseen(self, leg: Leg, listed: SnapshotLeg) -> None:

@@ -149,7 +149,7 @@ class Scoreboard:
         """How many desks of each group are in which state, "" for desks of no group; groups too small left out."""
         names = "", *(group.name for group in self._groups)
         states: dict[str, Counter[DeskState]] = {name: Counter() for name in names}
-        for desk in self._desks.values():
+        for desk in self._known_desks():
             for group in self._groups_with(desk.desk) or ("",):
                 states[group][_state(desk)] += 1
         return {group: each for group, each in states.items() if not each or each.total() >= self._minimum_group}
@@ -242,10 +242,14 @@ class Scoreboard:
             self._desks[fact.pbx, fact.desk] = fact
 
     def _desks_of(self, view: View) -> Counter[DeskState]:
-        states = Counter(_state(desk) for desk in self._desks.values()
+        states = Counter(_state(desk) for desk in self._known_desks()
                          if view.everything or desk.queues.intersection(view.queues)
                          or set(self._groups_with(desk.desk)).intersection(view.groups))
         return states if states.total() >= self._minimum_group else Counter()
+
+    def _known_desks(self) -> Iterator[DeskChanged]:
+        """Phones that serve a queue or stand in a group; trunks and door phones are no desks."""
+        return (desk for desk in self._desks.values() if desk.queues or self._groups_with(desk.desk))
 
     def _groups_with(self, desk: str) -> tuple[str, ...]:
         groups = self._groups_of.get(desk)

@@ -133,7 +133,7 @@ class Switchboard(HandOvers, Resync, CallBook):
 
     def _arrive(self, leg: Leg, caller: str) -> None:
         line = self._line_of(leg.exten) if leg.exten else None
-        self._doors_seen.add(leg.endpoint)
+        self.doors_seen.add(leg.endpoint)
         in_hours = self._is_open(leg.started_at)
         call = Call(CallId(f"{self.pbx}/{leg.id}"), self.pbx, leg, line, in_hours)
         if call.id in self.calls:
