@@ -58,6 +58,13 @@ def configured(path: Path, need: Need = Need.NOTHING) -> Config:
     return config
 
 
+def _not_written(error: OSError, place: str) -> typer.Exit:
+    """A path that cannot be is wrong input; a disk that is full has failed."""
+    wrong = isinstance(error, FileNotFoundError | FileExistsError | IsADirectoryError | NotADirectoryError)
+    words = (error.strerror or str(error)).lower()
+    return fail(f"{error.filename or place}: {words}", WRONG_INPUT if wrong else FAILED)
+
+
 def _version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"slmon {slmon.__version__}")
@@ -152,7 +159,7 @@ def replay(
         sys.stderr.close()                     # the reader has had enough; that is no mistake
         return
     except OSError as error:
-        raise fail(f"{error.filename or 'output'}: {(error.strerror or str(error)).lower()}", FAILED) from None
+        raise _not_written(error, "output") from None
     if not whole:
         raise typer.Exit(WRONG_INPUT)
 
@@ -176,7 +183,7 @@ def record(
     except UnknownPbx as error:
         raise fail(str(error), WRONG_INPUT) from None
     except OSError as error:
-        raise fail(f"{error.filename or out}: {(error.strerror or str(error)).lower()}", FAILED) from None
+        raise _not_written(error, str(out)) from None
     if not ended_well:
         raise typer.Exit(FAILED)
 
@@ -198,7 +205,7 @@ def export(
     except BrokenPipeError:
         sys.stderr.close()                     # the reader has had enough; that is no mistake
     except OSError as error:
-        raise fail(f"{error.filename or calls}: {(error.strerror or str(error)).lower()}", FAILED) from None
+        raise _not_written(error, str(calls)) from None
 
 
 if __name__ == "__main__":

@@ -216,9 +216,9 @@ def test_an_empty_capture_is_a_warning(tmp_path):
     assert "no event" in said.stderr
 
 
-def test_an_output_whose_folder_is_missing_is_exit_code_1(tmp_path):
+def test_an_output_whose_folder_is_missing_is_wrong_input(tmp_path):
     said = replay("--calls", tmp_path / "no" / "such" / "calls.jsonl", *capture_files("older"), name="older")
-    assert said.exit_code == 1
+    assert said.exit_code == 2
     assert "calls.jsonl" in said.stderr
     assert "Traceback" not in said.output
 

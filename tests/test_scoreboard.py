@@ -579,3 +579,12 @@ def test_tallies_of_several_pbxes_merge_into_the_tally_of_all(records: tuple[Cal
              for pbx in ("pbx1", "pbx2")]
     assert merged(each.today for each in apart) == both.today
     assert sum(each.last_half_hour.calls for each in apart) == both.last_half_hour.calls
+
+
+def test_a_phone_that_serves_no_queue_and_stands_in_no_group_is_no_desk():
+    scoreboard = board(groups=(Group("Nord", ("PJSIP/10X",)),), minimum_group=1)
+    for each in (desk("PJSIP/trunk", DeskState.BUSY), desk("PJSIP/101", DeskState.FREE),
+                 desk("PJSIP/201", DeskState.BUSY, "dagpenge")):
+        scoreboard.record(each)
+    assert scoreboard.snapshot(ALL, TEN).desks == {DeskState.FREE: 1, DeskState.BUSY: 1}
+    assert sum(states.total() for states in scoreboard.desks_by_group().values()) == 2

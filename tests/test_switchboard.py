@@ -370,6 +370,19 @@ def test_a_pick_up_under_dial_is_the_answer_too():
     assert house.call().answer_seconds == 8.0
 
 
+def test_a_pick_up_that_only_the_end_of_the_ringing_tells_of_is_the_answer_too():
+    house = after(ringing(at=100), rings(at=102, desk="101"), calls_inside("102", 106, "102", "*8"),
+                  [dial_ended("c1", 108, "102", "ANSWER")], cut_off("101", 108), together(108.2, "102", "c1"),
+                  hangs_up("c1", 140))
+    assert house.call().answer_seconds == 8.0
+
+
+def test_a_phone_that_was_picked_up_for_somebody_else_answers_when_it_gets_the_member():
+    house = after(ringing(at=100), joins(), consults("103", 102, "103", to="102", answered_at=105),
+                  together(112, "102", "c1"), hangs_up("c1", 140))
+    assert house.call().answer_seconds == 12.0
+
+
 def test_an_announcement_of_a_queue_to_the_desk_does_not_move_the_answer():
     house = after(ringing(at=100), joins(), rings(at=102), picks_up(at=108), leaves(at=112), together(112, "101", "c1"))
     assert house.call().answer_seconds == 8.0
@@ -554,6 +567,12 @@ def test_an_open_call_is_told_of_and_not_ended():
 def test_a_leg_is_forgotten_some_time_after_its_end():
     house = after(answered_call(), hangs_up("101", 139), hangs_up("c1", 140), ringing("c2", 4000))
     assert len(house.board.wiring) == 1
+
+
+def test_a_leg_is_in_one_bridge_at_a_time_though_nobody_said_that_it_left():
+    house = after(answered_call(), rings(at=120, desk="102"), together(130, "102", "c1", bridge="b2"),
+                  hangs_up("c1", 140), hangs_up("101", 140), hangs_up("102", 140))
+    assert house.board.wiring.bridges == {}
 
 
 # -- hand-overs
@@ -846,8 +865,8 @@ def test_a_desk_found_in_the_list_is_no_member():
 def test_another_boot_ends_what_was_going_on():
     house = during([ev.SwitchBooted(instant(50), "monday", None)], ringing("c1", 100), joins(),
                    answered_call("c2", 100), lost(at=120, since=115),
-                   [ev.SwitchBooted(instant(125), "tuesday", None)], listed(126)).wait(200)
-    assert house.call("c1").outcome is Outcome.LOST
+                   [ev.SwitchBooted(instant(125), "tuesday", None)], listed(126, seen("c1", 125))).wait(200)
+    assert house.calls()[0].outcome is Outcome.LOST
     assert house.verdict("c1") == "undecided"
     assert (house.call("c2").outcome, house.call("c2").ended_at) == (Outcome.ANSWERED, instant(115))
 
@@ -861,8 +880,8 @@ def test_the_same_boot_again_ends_nothing():
 
 def test_a_switch_that_runs_for_less_time_than_the_gap_is_another_one():
     house = during(ringing("c1", 100), joins(), lost(at=120, since=115),
-                   [ev.SwitchBooted(instant(125), "", instant(118))], listed(126)).wait(200)
-    assert house.call("c1").outcome is Outcome.LOST
+                   [ev.SwitchBooted(instant(125), "", instant(118))], listed(126, seen("c1", 124))).wait(200)
+    assert [(call.outcome, call.ended_at) for call in house.calls()] == [(Outcome.LOST, instant(115))]
 
 
 def test_ids_of_an_earlier_boot_are_never_matched():
@@ -940,3 +959,12 @@ def test_the_next_deadline_says_when_there_is_something_to_judge():
 
 def test_a_house_without_lines_takes_every_number_for_a_line():
     assert during(ringing(to="12345678"), doors=Doors(frozenset({"from-trunk"}))).call().line == "12345678"
+
+
+def test_after_a_restart_of_ours_the_door_is_known_by_a_call_that_was_kept():
+    before = during(ringing(at=100), joins(at=101)).call()
+    house = during()
+    house.facts += house.board.resume([before], instant(105))
+    house.hear(listed(110, seen("new", 107, channel="PJSIP/trunk-2", context="koe", state=LegState.UP),
+                      seen("c1", 100, channel="PJSIP/trunk-1", context="koe", state=LegState.UP)))
+    assert {call.leg.id for call in house.board.calls.values()} == {"c1", "new"}

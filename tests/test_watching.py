@@ -1,6 +1,5 @@
 """The daemon's own wiring, without a PBX: what it does when the store cannot be read, or an event means nothing."""
 
-import asyncio
 import contextlib
 import sqlite3
 from typing import NamedTuple
