@@ -72,7 +72,8 @@ class Watch:
         """What follows from the event. A mistake of ours must not stop the listening: it is told, counted, resynced."""
         facts: list[Fact] = []
         try:
-            facts += self.switchboard.advance(event.at)      # by itself, so that what fell due before is not lost
+            if not isinstance(event, StreamLost):            # that one says since when nothing was heard
+                facts += self.switchboard.advance(event.at)  # by itself, so that what fell due before is not lost
             facts += self.switchboard.apply(event)
         except Exception:
             log.exception("an event could not be understood", pbx=self.name, kind=type(event).__name__)

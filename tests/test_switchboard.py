@@ -968,3 +968,8 @@ def test_after_a_restart_of_ours_the_door_is_known_by_a_call_that_was_kept():
     house.hear(listed(110, seen("new", 107, channel="PJSIP/trunk-2", context="koe", state=LegState.UP),
                       seen("c1", 100, channel="PJSIP/trunk-1", context="koe", state=LegState.UP)))
     assert {call.leg.id for call in house.board.calls.values()} == {"c1", "new"}
+
+
+def test_nothing_falls_due_in_the_silence_before_a_loss_is_noticed():
+    house = during(ringing(at=100), joins(at=101), lost(130, since=115))
+    assert house.verdict() is None

@@ -75,6 +75,8 @@ class Switchboard(HandOvers, Resync, CallBook):
         at = event.at
         said: list[Fact] = []
         self._said = said
+        if type(event) is ev.StreamLost:
+            at = max(min(at, event.since), self.now)     # beyond that nothing was heard, and nothing fell due
         if at > self.now:
             self.now = at
             if self._deadlines and self._deadlines[0][0] <= at:
