@@ -188,6 +188,37 @@ def record(
         raise typer.Exit(FAILED)
 
 
+@app.command(short_help="Mend the stored calls with what the PBX's own logs tell.")
+def backfill(
+    config: ConfigFile,
+    pbx: Annotated[str | None, typer.Option(help="Whose logs they are.  [default: the first [[pbx]]]",
+                                            show_default=False)] = None,
+    cel: CelFiles = None,
+    queue_log: QueueLogFiles = None,
+    cdr: CdrFiles = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be changed, and change nothing.")] = False,
+) -> None:
+    """Mend the stored calls with what the PBX's own logs tell of gaps. Done again, it changes nothing more.
+
+    Without files, those that slmon.toml names for the PBX: cel_file, queue_log_file, cdr_file. While slmon runs, it
+    does the work itself, and its boards are right at once.
+    """
+    from slmon.backfill.sources import SourceError
+    from slmon.commands.backfill import UnknownSource, configured_sources, named_files, run_backfill
+    from slmon.commands.replay import UnknownPbx, pbx_of
+    from slmon.store.schema import StoreError
+
+    settings = configured(config)
+    try:
+        of = pbx_of(settings, pbx)
+        named = named_files(cel, queue_log, cdr)
+        run_backfill(settings, of, named if named.files else configured_sources(of), dry_run)
+    except (SourceError, UnknownPbx, UnknownSource) as error:
+        raise fail(str(error), WRONG_INPUT) from None
+    except StoreError as error:
+        raise fail(str(error), FAILED) from None
+
+
 @app.command(short_help="Write the stored calls as JSON lines.")
 def export(
     config: ConfigFile,

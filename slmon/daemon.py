@@ -13,6 +13,7 @@ import structlog
 
 import slmon
 from slmon.ami.link import Link, LinkState, PbxAccess
+from slmon.backfill.mender import Mender
 from slmon.config import Config, Pbx
 from slmon.core.board import Day, Snapshot
 from slmon.core.events import Event, StreamLost
@@ -147,6 +148,9 @@ class Daemon:
         self._history = History(self.store, self.hours, self.goals)
         self._reading = asyncio.Lock()               # one reader of history at a time
         self.watches = [self._watch(pbx) for pbx in config.pbx]
+        self._mender = Mender(config, self.store, None if key is None else CallerKey(
+            key.get_secret_value(), config.privacy.key_id),
+            {watch.name: watch.switchboard for watch in self.watches}, host_now, self._was_mended)
         self.metrics = Metrics(
             self.scoreboard, self.hours, self.goals,
             Labels(tuple(pbx.name for pbx in config.pbx), tuple(dict.fromkeys(line.name for line in config.lines)),
@@ -237,6 +241,8 @@ class Daemon:
                 self.store.save(fact.record)
             elif isinstance(fact, GapMarked):
                 self.store.mark_gap(fact)
+                if fact.until is not None:
+                    self._mender.gap_ended(fact.pbx, fact.since, fact.until)
             elif isinstance(fact, CallUnaccounted):
                 self.store.mark_unaccounted(fact)
             else:
@@ -248,6 +254,18 @@ class Daemon:
             if record is not None:
                 self.store.save(record)
         if facts:
+            self.changed.set()
+
+    def _was_mended(self, records: list[CallRecord]) -> None:
+        """Backfill knows better: the board and the pages of past days count these calls anew."""
+        now = self.now()
+        today = self.hours.day_of(now)
+        for record in records:
+            day = self.hours.day_of(record.arrived_at)
+            self._history.forget(day)
+            if day == today:
+                self.scoreboard.restore(record, now)
+        if records:
             self.changed.set()
 
     def _link_changed(self, watch: Watch, state: LinkState) -> None:
@@ -335,6 +353,7 @@ class Daemon:
                 running = [tasks.create_task(watch.link.run(), name=f"link {watch.name}") for watch in self.watches]
                 running.append(tasks.create_task(self._keep_noting(), name="note when heard"))
                 running.append(tasks.create_task(self._purge(), name="purge"))
+                running.append(tasks.create_task(self._mender.run(), name="backfill"))
                 running.append(tasks.create_task(self._seed_last_days(), name="last days"))
                 running += [tasks.create_task(each, name="beside") for each in beside]
                 started(url)

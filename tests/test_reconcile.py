@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slmon.core.facts import CallId, CallRecord, EndedBy, Outcome, Quality, Step, Transfer, TransferKind
@@ -168,6 +168,7 @@ stretches = st.lists(st.tuples(st.integers(at(20), at(45)), st.integers(at(45), 
 told = st.lists(account_of(), max_size=6)
 
 
+@settings(deadline=None)
 @given(lives, told, stretches, st.randoms())
 def test_all_orders_and_every_telling_twice_give_the_same_rows(live, accounts, gaps, chance):
     spans = unwatched(gaps, 0, at(5000))
@@ -177,6 +178,7 @@ def test_all_orders_and_every_telling_twice_give_the_same_rows(live, accounts, g
     assert reconciled(chance.sample(live, len(live)), accounts, spans) == reconciled(live, accounts, spans)
 
 
+@settings(deadline=None)
 @given(lives, told, stretches)
 def test_nothing_that_was_heard_changes_and_nothing_contradicts_itself(live, accounts, gaps):
     spans = unwatched(gaps, 0, at(5000))
@@ -191,12 +193,14 @@ def test_nothing_that_was_heard_changes_and_nothing_contradicts_itself(live, acc
         assert each.ended_at is None or each.outcome is not None
 
 
+@settings(deadline=None)
 @given(lives, stretches)
 def test_without_sources_nothing_is_known_that_was_not_heard(live, gaps):
     found = reconciled(live, [], unwatched(gaps, 0, at(5000)))
     assert found == sorted(live, key=lambda each: (each.arrived_at, each.call))
 
 
+@settings(deadline=None)
 @given(records(), stretches)
 def test_a_source_that_tells_what_was_heard_changes_nothing_that_counts(live, gaps):
     live = replace(live, quality=Quality.LIVE, answered_at=live.answered_at or (live.answered_between or (None,))[0],

@@ -54,6 +54,13 @@ def cdr_accounts(lines: Iterable[bytes], pbx: str, doors: Doors, is_open: Callab
     return [account for account in found if wanted(account.record)]
 
 
+def cdr_moment(line: bytes) -> Instant | None:
+    """When the call of a line ended, give or take a time zone: the order of the file."""
+    values = _values(line, lambda line: None)
+    row = None if values is None else _row(values, UTC)
+    return None if row is None else row.ended_at
+
+
 def _values(line: bytes, unread: Callable[[bytes], None]) -> list[str] | None:
     try:
         values = next(csv.reader([line.decode("utf-8", "replace").rstrip("\r\n")]), [])

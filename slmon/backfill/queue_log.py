@@ -4,7 +4,7 @@ https://docs.asterisk.org/ "Queue Logs". It names a call by the Uniqueid of whoe
 queue too, so it tells of calls that another source knows, and never of a call by itself.
 """
 
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from slmon.core.facts import CallId, CallRecord, EndedBy, Outcome, Quality, Step, Transfer, TransferKind
@@ -29,9 +29,9 @@ class _Caller:
     transfers: list[Transfer] = field(default_factory=list)
 
 
-def queue_log_accounts(lines: Iterable[bytes], pbx: str, doors: Doors, wanted: Container[CallId],
+def queue_log_accounts(lines: Iterable[bytes], pbx: str, doors: Doors, wanted: Callable[[CallId, Instant], bool],
                        unread: Callable[[bytes], None] = lambda line: None) -> list[Account]:
-    """What the lines, in the order of their time, tell of the wanted calls."""
+    """What the lines, in the order of their time, tell of the wanted calls: by id, and when it is first named."""
     callers: dict[bytes, _Caller | None] = {}
     told: list[tuple[CallId, _Caller]] = []
     for line in lines:
@@ -40,15 +40,19 @@ def queue_log_accounts(lines: Iterable[bytes], pbx: str, doors: Doors, wanted: C
             unread(line)
             continue
         leg = parts[1]
-        if leg not in callers:
-            callers[leg] = _caller(leg, pbx, wanted)
-        caller = callers[leg]
-        at = _instant(parts[0]) if caller is not None else None
-        if caller is None or at is None:
+        caller = callers.get(leg)
+        if caller is None and leg in callers:
             continue
-        if not caller.began_at or at - caller.began_at >= SAME_CALL * 24:
-            callers[leg] = caller = _Caller(at)
-            told.append((_call(leg, pbx), caller))
+        at = _instant(parts[0])
+        if at is None:
+            unread(line)
+            continue
+        if caller is None or at - caller.began_at >= 24 * SAME_CALL:
+            call = CallId(f"{pbx}/{leg.decode('utf-8', 'replace')}")
+            caller = callers[leg] = _Caller(at) if leg != b"NONE" and wanted(call, at) else None
+            if caller is None:
+                continue
+            told.append((call, caller))
         _tell(caller, at, parts[2], parts[4], parts[5:], doors)
     return [_account(call, pbx, caller) for call, caller in told]
 
@@ -56,14 +60,6 @@ def queue_log_accounts(lines: Iterable[bytes], pbx: str, doors: Doors, wanted: C
 def queue_log_moment(line: bytes) -> Instant | None:
     """The moment of a line, without reading the rest of it."""
     return _instant(line.partition(b"|")[0])
-
-
-def _caller(leg: bytes, pbx: str, wanted: Container[CallId]) -> _Caller | None:
-    return _Caller(0) if _call(leg, pbx) in wanted else None
-
-
-def _call(leg: bytes, pbx: str) -> CallId:
-    return CallId(f"{pbx}/{leg.decode('utf-8', 'replace')}")
 
 
 def _instant(text: bytes) -> Instant | None:

@@ -9,14 +9,16 @@ from dataclasses import dataclass, field
 from datetime import tzinfo
 from pathlib import Path
 
-from slmon.backfill.cdr import cdr_accounts
+from slmon.backfill.cdr import cdr_accounts, cdr_moment
 from slmon.backfill.cel import cel_accounts, cel_moment
-from slmon.backfill.files import lines_of, once
+from slmon.backfill.files import lines_of, once, rotated
 from slmon.backfill.queue_log import queue_log_accounts, queue_log_moment
-from slmon.core.facts import CallRecord
-from slmon.core.instant import Instant
-from slmon.core.reconcile import Account, Span, touched
+from slmon.core.facts import CallId, CallRecord
+from slmon.core.instant import SECOND, Instant
+from slmon.core.reconcile import BEGINNING, Account, Span, touched
 from slmon.core.switchboard import Switchboard
+
+BEFORE = 26 * 3600 * SECOND        # longer than any call, and a time zone
 
 
 class SourceError(Exception):
@@ -35,6 +37,11 @@ class Sources:
     def files(self) -> tuple[Path, ...]:
         """All of them."""
         return *self.cel, *self.queue_log, *self.cdr
+
+    def with_rotated(self, since: Instant) -> "Sources":
+        """These, and what they were called before, as far as it was written to since then."""
+        return Sources(*(tuple(each for path in paths for each in rotated(path, since))
+                         for paths in (self.cel, self.queue_log, self.cdr)))
 
     @property
     def size(self) -> int:
@@ -63,7 +70,9 @@ def gathered(sources: Sources, board: Switchboard, is_open: Callable[[Instant], 
         return touched(record, spans)
 
     def lines(paths: Iterable[Path], moment: Callable[[bytes], Instant | None]) -> Iterator[bytes]:
-        return once([_lines(path, progress) for path in paths], moment)
+        return once([_lines(path, progress, since, moment) for path in paths], moment)
+
+    since = min((since for since, _ in spans), default=BEGINNING) - BEFORE
 
     pbx, doors = board.pbx, board.doors
     known = {record.call: record.arrived_at for record in live}
@@ -71,11 +80,16 @@ def gathered(sources: Sources, board: Switchboard, is_open: Callable[[Instant], 
         told.accounts += cel_accounts(lines(sources.cel, cel_moment), board, wanted, _counting(told, "CEL"))
     known |= {each.record.call: each.record.arrived_at for each in told.accounts}
     if sources.cdr:
-        told.accounts += cdr_accounts(lines(sources.cdr, lambda line: 0), pbx, doors, is_open, zone, known, wanted,
+        told.accounts += cdr_accounts(lines(sources.cdr, cdr_moment), pbx, doors, is_open, zone, known, wanted,
                                       _counting(told, "CDR"))
     if sources.queue_log:
         asked_for = {record.call for record in live if wanted(record)} | {each.record.call for each in told.accounts}
-        told.accounts += queue_log_accounts(lines(sources.queue_log, queue_log_moment), pbx, doors, asked_for,
+        short = [span for span in spans if span[0] > BEGINNING]
+
+        def in_question(call: CallId, at: Instant) -> bool:
+            return call in asked_for or any(since <= at + SECOND and at <= until for since, until in short)
+
+        told.accounts += queue_log_accounts(lines(sources.queue_log, queue_log_moment), pbx, doors, in_question,
                                             _counting(told, "queue_log"))
     return told
 
@@ -88,9 +102,10 @@ def _counting(told: Told, kind: str) -> Callable[[bytes], None]:
     return count
 
 
-def _lines(path: Path, progress: Callable[[int], None]) -> Iterator[bytes]:
+def _lines(path: Path, progress: Callable[[int], None], since: Instant,
+           moment: Callable[[bytes], Instant | None]) -> Iterator[bytes]:
     try:
-        yield from lines_of(path, progress)
+        yield from lines_of(path, progress, since if since > 0 else None, moment)
     except (EOFError, lzma.LZMAError, gzip.BadGzipFile, zlib.error) as error:
         raise SourceError(f"{path}: cannot be unpacked: {error}; copy it again") from None
     except OSError as error:

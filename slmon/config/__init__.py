@@ -92,8 +92,10 @@ def _complete(config: Config, folder: Path, found: Found) -> Config:
     complete = config.model_copy(update={
         "store": config.store.model_copy(update={"path": place(config.store.path)}),
         "privacy": config.privacy.model_copy(update={"key_file": place(config.privacy.key_file)}),
-        "pbx": tuple(pbx.model_copy(update={"ca_file": place(pbx.ca_file), "secret_file": place(pbx.secret_file),
-                                            "secret": found.secrets.get(pbx.name, pbx.secret)})
+        "pbx": tuple(pbx.model_copy(update={
+            "secret": found.secrets.get(pbx.name, pbx.secret),
+            **{key: place(getattr(pbx, key)) for key in ("ca_file", "secret_file", "cel_file", "queue_log_file",
+                                                         "cdr_file")}})
                      for pbx in config.pbx)})
     complete._warnings = (*_doubts(config), *found.warnings)
     complete._caller_key = found.caller_key

@@ -161,6 +161,9 @@ class Pbx(Section):
     inbound: Inbound = Field(description='where member calls come in, such as { contexts = ["from-trunk"] }')
     contexts: Meanings = Meanings()
     machines: tuple[Endpoint, ...] = ()
+    cel_file: File | None = None
+    queue_log_file: File | None = None
+    cdr_file: File | None = None
 
 
 class LineTable(Section):

@@ -39,7 +39,7 @@ class Account:
 
 def unwatched(gaps: Iterable[tuple[Instant, Instant | None]], begin: Instant, end: Instant) -> tuple[Span, ...]:
     """The spans without a trustworthy stream, of one that was watched from `begin` to `end` but for its gaps."""
-    spans = sorted([(BEGINNING, begin), (end, END), *((since, END if until is None else until)
+    spans = sorted([(BEGINNING, begin - 1), (end + 1, END), *((since, END if until is None else until)
                                                        for since, until in gaps)])
     joined: list[Span] = []
     for since, until in spans:
@@ -95,6 +95,12 @@ def added_call(accounts: Iterable[Account], spans: Sequence[Span]) -> CallRecord
     found = _Mending(record, others, ((BEGINNING, END),), first).call()
     same = replace(found, quality=record.quality)
     return record if same == record else replace(found, quality=Quality.MIXED)
+
+
+def best_accounts(record: CallRecord, accounts: Iterable[Account]) -> list[Account]:
+    """Of all that was ever told of this call, what counts: one account a source, in the order of their worth."""
+    told = _sources(each for each in accounts if each.record.call == record.call and _same_call(record, each))
+    return [told[source] for source in _BEST if source in told]
 
 
 def touched(record: CallRecord, spans: Sequence[Span]) -> bool:

@@ -13,11 +13,13 @@ from sqlite_utils import Database
 
 from slmon.core.facts import CallRecord, CallUnaccounted, GapMarked
 from slmon.core.instant import SECOND, Instant
+from slmon.core.reconcile import Account
 from slmon.privacy import CallerKey, kept_caller
 from slmon.store import schema
+from slmon.store.mending import Mended, write_account, write_mended
 from slmon.store.reader import CallReader
 from slmon.store.rows import COLUMNS, call_row, step_rows, text, transfer_rows
-from slmon.store.schema import StoreError
+from slmon.store.schema import StoreBusy, StoreError
 from slmon.store.writer import Writer, words
 
 __all__ = ["CallReader", "CallStore", "StoreError"]
@@ -51,7 +53,13 @@ class _Purge:
     before: Instant
 
 
-_Kept = CallRecord | GapMarked | CallUnaccounted | _Note | _Purge
+@dataclass(frozen=True, slots=True)
+class _Mend:
+    mended: Mended
+    at: Instant
+
+
+_Kept = CallRecord | GapMarked | CallUnaccounted | _Note | _Purge | _Mend | Account
 
 
 class CallStore(CallReader):
@@ -82,6 +90,21 @@ class CallStore(CallReader):
         """Keep what is known of a call, in place of what was. Never waits; on disk within a second."""
         kept = replace(record, caller=kept_caller(record.caller, self._caller_key))
         self._put((CallRecord, record.call, record.arrived_at), kept)
+
+    def mend(self, mended: Mended, at: Instant) -> None:
+        """Keep a call as other sources make it, what they told, and what was changed at this instant."""
+        def hidden(record: CallRecord) -> CallRecord:
+            return replace(record, caller=kept_caller(record.caller, self._caller_key))
+
+        kept = Mended(hidden(mended.record), mended.stored, mended.heard, tuple(
+            replace(each, record=hidden(each.record)) for each in mended.accounts))
+        self._put((_Mend, kept.record.call, kept.record.arrived_at), _Mend(kept, at))
+
+    def keep_account(self, account: Account) -> None:
+        """Keep what a source told, though no call is known that it tells of."""
+        kept = replace(account, record=replace(
+            account.record, caller=kept_caller(account.record.caller, self._caller_key)))
+        self._put((Account, kept.source, kept.record.call, kept.record.arrived_at), kept)
 
     def mark_gap(self, gap: GapMarked) -> None:
         """Keep a gap; the same beginning again replaces it, so that an open gap can be closed."""
@@ -159,6 +182,15 @@ class CallStore(CallReader):
         return db
 
 
+def is_locked(path: Path) -> bool:
+    """Whether a slmon writes to the store at this moment."""
+    try:
+        _lock(path).close()
+    except StoreBusy:
+        return True
+    return False
+
+
 def _lock(path: Path) -> sqlite3.Connection:
     """A lock that ends with the process, however it ends; a tiny database, for every system can lock those."""
     lock = path.with_name(f"{path.name}.lock")
@@ -170,7 +202,7 @@ def _lock(path: Path) -> sqlite3.Connection:
     except sqlite3.OperationalError as error:
         connection.close()
         if schema.code_of(error) == sqlite3.SQLITE_BUSY:
-            raise StoreError(f"{path}: another slmon{_owner(lock)} writes to it; stop that one first, or give this one "
+            raise StoreBusy(f"{path}: another slmon{_owner(lock)} writes to it; stop that one first, or give this one "
                              "a [store] path of its own") from None
         raise StoreError(f"{lock}: cannot be written ({words(error)}); give this user the right to") from None
     _sign(lock)
@@ -205,6 +237,11 @@ def _write(db: Database, item: _Kept) -> None:
             db.execute(_NOTE, (text(item.name), text(item.value)))
         case _Purge():
             _purge(db, item.before)
+        case Account():
+            write_account(db, item)
+        case _Mend():
+            _write_call(db, item.mended.record)
+            write_mended(db, item.mended, item.at)
         case _:
             assert_never(item)
 
@@ -231,3 +268,5 @@ def _purge(db: Database, before: Instant) -> None:
     db.execute("DELETE FROM calls WHERE arrived_at < ? AND ended_at IS NOT NULL", (before,))
     db.execute("DELETE FROM gaps WHERE until < ?", (before,))
     db.execute("DELETE FROM unaccounted WHERE at < ?", (before,))
+    db.execute("DELETE FROM accounts WHERE arrived_at < ?", (before,))
+    db.execute("DELETE FROM corrections WHERE arrived_at < ?", (before,))

@@ -13,9 +13,11 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
-from slmon.core.facts import CallId, CallRecord, CallUnaccounted, GapMarked, Step, Transfer
+from slmon.core.facts import CallId, CallRecord, CallUnaccounted, GapMarked, Quality, Step, Transfer
 from slmon.core.instant import Instant
-from slmon.store.rows import COLUMNS, record_of, step_of, transfer_of
+from slmon.core.reconcile import Account
+from slmon.store.mending import Correction, account_from
+from slmon.store.rows import COLUMNS, record_from, record_of, step_of, transfer_of
 from slmon.store.schema import BUSY_SECONDS, StoreError, migrations, refuse_foreign
 
 _PORTION = 1000
@@ -75,6 +77,38 @@ class CallReader:
             rows = connection.execute("SELECT call, at, reason FROM unaccounted WHERE at >= ? AND at < ? "
                                       "ORDER BY at, call, reason", (start, end))
             return [CallUnaccounted(CallId(row["call"]), row["at"], row["reason"]) for row in rows]
+
+    def accounts(self, call: CallId) -> tuple[list[CallRecord], list[Account]]:
+        """A call that was mended as it was heard (several after a restart of the PBX), and what the sources told."""
+        with self._asking() as connection:
+            rows = connection.execute("SELECT source, told FROM accounts WHERE call = ? ORDER BY source, arrived_at",
+                                      (call,)).fetchall()
+        heard = [record_from(row["told"]) for row in rows if row["source"] == Quality.LIVE]
+        return heard, [account_from(row["told"]) for row in rows if row["source"] != Quality.LIVE]
+
+    def mended(self, start: Instant, end: Instant) -> set[CallId]:
+        """The calls that were mended or added, of those that any source has ring in between the two."""
+        with self._asking() as connection:
+            rows = connection.execute("SELECT DISTINCT call FROM accounts WHERE arrived_at >= ? AND arrived_at < ?",
+                                      (start, end))
+            return {CallId(row["call"]) for row in rows}
+
+    def corrections(self, call: CallId) -> list[Correction]:
+        """How that call was corrected, in order."""
+        with self._asking() as connection:
+            rows = connection.execute("SELECT call, arrived_at, field, before, after, source FROM corrections "
+                                      "WHERE call = ? ORDER BY id", (call,))
+            return [Correction(*row) for row in rows]
+
+    def first_moment(self, pbx: str) -> Instant | None:
+        """The first thing kept of that PBX that was heard, or a gap; None when nothing is."""
+        with self._asking() as connection:
+            rows = connection.execute(
+                "SELECT min(since) FROM gaps WHERE pbx = ? UNION ALL "
+                "SELECT min(arrived_at) FROM calls WHERE pbx = ? AND (quality IN (?, ?) "
+                "OR call IN (SELECT call FROM accounts WHERE source = ?))",
+                (pbx, pbx, Quality.LIVE, Quality.RESUMED, Quality.LIVE))
+            return min((int(at) for (at,) in rows if at is not None), default=None)
 
     def note(self, name: str) -> str | None:
         """What was noted under that name."""

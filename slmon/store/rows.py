@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Iterable
+from typing import Any
 
 from slmon.core.facts import CallId, CallRecord, EndedBy, Outcome, Quality, Step, Transfer, TransferKind
 
@@ -35,7 +36,8 @@ def transfer_rows(call_id: int, transfers: Iterable[Transfer]) -> list[tuple[Val
             for number, each in enumerate(transfers)]
 
 
-def record_of(row: sqlite3.Row, transfers: tuple[Transfer, ...], steps: tuple[Step, ...]) -> CallRecord:
+def record_of(row: sqlite3.Row | dict[str, Any], transfers: tuple[Transfer, ...], steps: tuple[Step, ...]
+              ) -> CallRecord:
     """The call of a row of table calls."""
     return CallRecord(
         call=CallId(row["call"]), pbx=row["pbx"], arrived_at=row["arrived_at"], line=row["line"],
@@ -58,6 +60,21 @@ def transfer_of(row: sqlite3.Row) -> Transfer:
 def step_of(row: sqlite3.Row) -> Step:
     """The stop of a row of table steps."""
     return Step(row["at"], row["step"], row["detail"])
+
+
+def record_json(record: CallRecord) -> str:
+    """A whole record as one JSON text; `record_from` is its reverse."""
+    return json.dumps({**dict(zip(COLUMNS, call_row(record), strict=True)),
+                       "transfers": [row[1:] for row in transfer_rows(0, record.transfers)],
+                       "steps": [row[1:] for row in step_rows(0, record.steps)]}, ensure_ascii=False)
+
+
+def record_from(told: str) -> CallRecord:
+    """The record of such a text."""
+    row = json.loads(told)
+    transfers = tuple(Transfer(TransferKind(kind), at, to, answered_at, ended_at, bool(counts))
+                      for _, kind, at, to, answered_at, ended_at, counts in row["transfers"])
+    return record_of(row, transfers, tuple(Step(at, step, detail) for _, at, step, detail in row["steps"]))
 
 
 def text(value: str) -> str:

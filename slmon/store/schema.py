@@ -24,6 +24,10 @@ class StoreError(Exception):
     """The store cannot be used; the message names the file and the cure."""
 
 
+class StoreBusy(StoreError):
+    """Another slmon writes to the store."""
+
+
 @migrations(name="001_calls")
 def _calls(db: Database) -> None:
     db.execute("""
@@ -100,6 +104,30 @@ def _gaps(db: Database) -> None:
 @migrations(name="003_notes")
 def _notes(db: Database) -> None:
     db.execute("CREATE TABLE notes (name TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID")
+
+
+@migrations(name="004_backfill")
+def _backfill(db: Database) -> None:
+    db.execute("""
+        CREATE TABLE accounts (                   -- what each source told of a call that was mended, or added
+            call TEXT NOT NULL,
+            arrived_at INTEGER NOT NULL,          -- as told by this source
+            source TEXT NOT NULL,                 -- live: as it was heard, before it was mended
+            told TEXT NOT NULL,                   -- JSON
+            PRIMARY KEY (call, source, arrived_at)
+        ) STRICT, WITHOUT ROWID""")
+    db.execute("""
+        CREATE TABLE corrections (                -- every change of a call by other sources, for good
+            id INTEGER PRIMARY KEY,
+            corrected_at INTEGER NOT NULL,
+            call TEXT NOT NULL,
+            arrived_at INTEGER NOT NULL,
+            field TEXT NOT NULL,                  -- a column of calls, transfers, or call: it was not known before
+            before TEXT,                          -- JSON
+            after TEXT,
+            source TEXT NOT NULL
+        ) STRICT""")
+    db.execute("CREATE INDEX corrections_by_call ON corrections (call)")
 
 
 OWN = frozenset(each.name for each in migrations.pending(Database(memory=True)))

@@ -1,0 +1,127 @@
+"""The backfill of a daemon that runs: after each gap, and when asked. Reads beside the event loop; has no call rule."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from slmon.backfill.mend import Findings, look, unheard
+from slmon.backfill.sources import SourceError, Sources
+from slmon.backfill.spool import Answer, Question, Spool
+from slmon.config import Config, Pbx
+from slmon.core.facts import CallRecord
+from slmon.core.instant import Instant
+from slmon.core.switchboard import Switchboard
+from slmon.privacy import CallerKey
+from slmon.store.calls import CallStore
+from slmon.store.schema import StoreError
+
+LOOK_EVERY_SECONDS = 1.0
+SETTLED_SECONDS = 10.0         # so long after a gap the PBX has written of it
+AGAIN_SECONDS = 60.0           # while calls that went through the gap are still going on
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class _Due:
+    """A pass to be made."""
+
+    at: float                  # of the loop's clock
+    since: Instant             # where the first gap began that it is for
+    until: Instant             # and where the last one ended
+
+
+class Mender:
+    """Mends the store of one daemon."""
+
+    def __init__(self, config: Config, store: CallStore, key: CallerKey | None, boards: dict[str, Switchboard],
+                 now: Callable[[], Instant], mended: Callable[[list[CallRecord]], None]) -> None:
+        """`boards`: the live switchboard of each PBX; `mended` is told the calls that are another now."""
+        self._config = config
+        self._store = store
+        self._key = key
+        self._boards = boards
+        self._now = now
+        self._mended = mended
+        self._spool = Spool(config.store.path)
+        self._due: dict[str, _Due] = {}
+        self._pbxes = {pbx.name: pbx for pbx in config.pbx}
+
+    def gap_ended(self, pbx: str, since: Instant, until: Instant) -> None:
+        """That PBX is heard again; its logs tell what happened meanwhile."""
+        if not sources_of(self._pbxes[pbx]).files:
+            return
+        at = asyncio.get_running_loop().time() + SETTLED_SECONDS
+        before = self._due.get(pbx)
+        self._due[pbx] = _Due(at, since if before is None else min(since, before.since), until)
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        try:
+            self._spool.prepare()
+        except OSError as error:
+            log.error("slmon backfill cannot ask this slmon", reason=error.strerror or str(error))
+            return
+        while True:
+            await asyncio.sleep(LOOK_EVERY_SECONDS)
+            for name, question in self._spool.questions():
+                await self._answer(name, question)
+            for pbx, due in tuple(self._due.items()):
+                if asyncio.get_running_loop().time() >= due.at:
+                    await self._after_gap(pbx, due)
+
+    async def _answer(self, name: str, question: Question | None) -> None:
+        pbx = None if question is None else self._pbxes.get(question.pbx)
+        if question is None or pbx is None:
+            self._spool.reply(name, Answer(error="the slmon that runs knows no such [[pbx]]; restart it"))
+            return
+        try:
+            found = await self._pass(pbx, question.sources, None, question.dry_run)
+        except (SourceError, StoreError) as error:
+            self._spool.reply(name, Answer(error=str(error)))
+        else:
+            self._spool.reply(name, Answer(found.corrected, found.added, found.lost, found.unread))
+
+    async def _after_gap(self, pbx: str, due: _Due) -> None:
+        del self._due[pbx]
+        try:
+            found = await self._pass(self._pbxes[pbx], sources_of(self._pbxes[pbx]).with_rotated(due.since), due.since)
+        except (SourceError, StoreError, OSError) as error:
+            log.error("what happened in a gap cannot be read", pbx=pbx, reason=str(error))
+        else:
+            if found.corrected or found.added:
+                log.info("the PBX's logs told of a gap", pbx=pbx, corrected=found.corrected, added=found.added)
+        if any(call.arrived_at <= due.until for call in self._boards[pbx].calls.values()):
+            due.at = asyncio.get_running_loop().time() + AGAIN_SECONDS
+            self._due.setdefault(pbx, due)
+
+    async def _pass(self, pbx: Pbx, sources: Sources, since: Instant | None, dry_run: bool = False) -> Findings:
+        followed = self._boards[pbx.name].calls
+        found = await asyncio.to_thread(self._look, pbx, sources, since, frozenset(followed))
+        found.calls = [each for each in found.calls if each.record.call not in followed]
+        if not dry_run:
+            now = self._now()
+            for each in found.calls:
+                self._store.mend(each, now)
+            for account in found.told:
+                self._store.keep_account(account)
+            await asyncio.to_thread(self._store.flush, AGAIN_SECONDS)
+            self._mended([each.record for each in found.calls if each.stored != each.record])
+        return found
+
+    def _look(self, pbx: Pbx, sources: Sources, since: Instant | None, followed: frozenset[str]) -> Findings:
+        self._store.flush(AGAIN_SECONDS)                 # what was heard is on disk before it is compared
+        hours = self._config.phone_hours()
+        board = Switchboard(pbx.name, self._config.doors(pbx), self._config.phone_goals(hours).goal_at, hours.is_open)
+        spans = unheard(self._store, pbx.name, None, since)
+        if not spans:
+            return Findings()
+        return look(self._store, board, hours.is_open, self._config.site.zone, sources, spans, self._key,
+                    followed.__contains__)
+
+
+def sources_of(pbx: Pbx) -> Sources:
+    """The logs that slmon.toml names for a PBX, maybe none."""
+    return Sources(*(() if path is None else (path,) for path in (pbx.cel_file, pbx.queue_log_file, pbx.cdr_file)))

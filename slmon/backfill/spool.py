@@ -1,0 +1,98 @@
+"""How `slmon backfill` asks the slmon that runs on the same store: a folder beside the database, a file a question.
+
+Who may write there may write to the database too. A question is taken by renaming it, so it is answered once.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from slmon.backfill.sources import Sources
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is to be mended with which files."""
+
+    pbx: str
+    sources: Sources
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of it; `error`: why nothing did."""
+
+    corrected: int = 0
+    added: int = 0
+    lost: int = 0
+    unread: dict[str, int] = field(default_factory=dict)
+    error: str | None = None
+
+
+class Spool:
+    """The folder of one store."""
+
+    def __init__(self, store: Path) -> None:
+        self._folder = store.with_name(f"{store.name}.backfill")
+
+    def prepare(self) -> None:
+        """Make the folder, and throw away what nobody waits for any more."""
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        for old in self._folder.glob("*.json"):
+            old.unlink(missing_ok=True)
+
+    # -- who asks
+
+    def ask(self, question: Question) -> str:
+        """Leave a question; its name. Raises OSError."""
+        name = str(os.getpid())
+        sources = {kind: [str(path.absolute()) for path in paths] for kind, paths in asdict(question.sources).items()}
+        self._put(f"question-{name}.json", {"pbx": question.pbx, "dry_run": question.dry_run, **sources})
+        return name
+
+    def is_taken(self, name: str) -> bool:
+        """Whether somebody works on the question."""
+        return not (self._folder / f"question-{name}.json").exists()
+
+    def answer(self, name: str) -> Answer | None:
+        """The answer, once; None while there is none."""
+        path = self._folder / f"answer-{name}.json"
+        if not path.exists():
+            return None
+        words = json.loads(path.read_text(encoding="utf-8"))
+        self.forget(name)
+        return Answer(**words)
+
+    def forget(self, name: str) -> None:
+        """Nobody waits for it any more."""
+        for kind in ("question", "taken", "answer"):
+            (self._folder / f"{kind}-{name}.json").unlink(missing_ok=True)
+
+    # -- who answers
+
+    def questions(self) -> Iterator[tuple[str, Question | None]]:
+        """Take every question that waits; None: it cannot be understood."""
+        for path in sorted(self._folder.glob("question-*.json")):
+            taken = path.rename(path.with_name(path.name.replace("question", "taken")))
+            yield path.stem.removeprefix("question-"), _question(taken)
+
+    def reply(self, name: str, answer: Answer) -> None:
+        """Give the answer."""
+        self._put(f"answer-{name}.json", asdict(answer))
+
+    def _put(self, name: str, words: dict[str, object]) -> None:
+        beside = self._folder / f".{name}"
+        beside.write_text(json.dumps(words), encoding="utf-8")
+        beside.replace(self._folder / name)
+
+
+def _question(path: Path) -> Question | None:
+    try:
+        words = json.loads(path.read_text(encoding="utf-8"))
+        files = (tuple(Path(each) for each in words[kind]) for kind in ("cel", "queue_log", "cdr"))
+        return Question(str(words["pbx"]), Sources(*files), bool(words["dry_run"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

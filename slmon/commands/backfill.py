@@ -1,0 +1,125 @@
+"""`slmon backfill`: the stored calls, mended with what the PBX's own logs tell."""
+
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+
+from slmon.backfill.mend import look, unheard
+from slmon.backfill.mender import sources_of
+from slmon.backfill.sources import SourceError, Sources
+from slmon.backfill.spool import Answer, Question, Spool
+from slmon.commands.output import progress
+from slmon.config import Config, Pbx
+from slmon.core.facts import Quality
+from slmon.core.instant import Instant, from_datetime
+from slmon.core.switchboard import Switchboard
+from slmon.privacy import CallerKey
+from slmon.store.calls import CallStore, is_locked
+from slmon.store.schema import StoreBusy, StoreError
+
+_HEARD = (Quality.LIVE, Quality.RESUMED)
+ANSWER_SECONDS = 10.0          # so long at most until a slmon that runs begins with it
+LOOK_EVERY_SECONDS = 0.2
+
+
+def caller_key(config: Config) -> CallerKey | None:
+    """What callers' numbers are replaced with."""
+    key = config.caller_key
+    return None if key is None else CallerKey(key.get_secret_value(), config.privacy.key_id)
+
+
+def fresh_board(config: Config, pbx: Pbx) -> Switchboard:
+    """A switchboard of that PBX that has heard nothing yet."""
+    hours = config.phone_hours()
+    return Switchboard(pbx.name, config.doors(pbx), config.phone_goals(hours).goal_at, hours.is_open)
+
+
+def run_backfill(config: Config, pbx: Pbx, sources: Sources, dry_run: bool) -> None:
+    """Mend the store, or have the slmon that runs on it do so. Raises SourceError, StoreError."""
+    for path in sources.files:
+        if not path.is_file():
+            raise SourceError(f"{path}: no such file")
+    try:
+        store = CallStore(config.store.path, caller_key(config))
+    except StoreBusy:
+        say(_by_the_other(config, Question(pbx.name, sources, dry_run)), dry_run)
+        return
+    try:
+        spans = unheard(store, pbx.name, _heard_until(store, pbx.name))
+        with progress(sources.size, "reading logs") as bar:
+            found = look(store, fresh_board(config, pbx), config.phone_hours().is_open, config.site.zone, sources,
+                         spans, caller_key(config), lambda call: False, bar.advance)
+        if not dry_run:
+            now = from_datetime(datetime.now(UTC))
+            for each in found.calls:
+                store.mend(each, now)
+            for account in found.told:
+                store.keep_account(account)
+    finally:
+        store.close(None)
+    say(Answer(found.corrected, found.added, found.lost, found.unread), dry_run)
+
+
+def _by_the_other(config: Config, question: Question) -> Answer:
+    """What the slmon that has the store says. Raises SourceError, StoreError."""
+    spool = Spool(config.store.path)
+    try:
+        name = spool.ask(question)
+    except OSError as error:
+        raise StoreError(f"{error.filename}: {(error.strerror or str(error)).lower()}; the slmon that runs cannot be "
+                         "asked: do this as its user") from None
+    try:
+        return _waited_for(spool, name, config.store.path)
+    finally:
+        spool.forget(name)
+
+
+def _waited_for(spool: Spool, name: str, store: Path) -> Answer:
+    asked_at = time.monotonic()
+    while (answer := spool.answer(name)) is None:
+        if spool.is_taken(name):
+            if not is_locked(store):
+                raise StoreError(f"{store}: the slmon that was asked has stopped; do this again")
+        elif time.monotonic() - asked_at > ANSWER_SECONDS:
+            raise StoreError(f"{store}: the slmon that runs does not answer; stop it, do this again, and start it")
+        time.sleep(LOOK_EVERY_SECONDS)
+    if answer.error is not None:
+        raise SourceError(answer.error)
+    return answer
+
+
+def _heard_until(store: CallStore, pbx: str) -> Instant:
+    """Until when a daemon heard that PBX, as noted, or as an open call tells. Mended calls were not heard."""
+    noted = store.note(f"heard {pbx}")
+    moments = [record.last_moment for record in store.open_calls(pbx) if record.quality in _HEARD]
+    return max([*moments, int(noted or 0)])
+
+
+def say(answer: Answer, dry_run: bool) -> None:
+    """What was found, in words, on standard error."""
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    for kind, count in answer.unread.items():
+        console.print(f"slmon: warning: {count} lines of the {kind} cannot be read and were left out")
+    would = "would be " if dry_run else ""
+    console.print(f"slmon: {answer.corrected} calls {would}corrected, {answer.added} {would}added; "
+                  f"of {answer.lost} no source can tell how they ended")
+
+
+class UnknownSource(Exception):
+    """There is nothing to read; the message names the cure."""
+
+
+def configured_sources(pbx: Pbx) -> Sources:
+    """The logs that slmon.toml names for a PBX. Raises UnknownSource when it names none."""
+    found = sources_of(pbx)
+    if not found.files:
+        raise UnknownSource(f"there is no log of {pbx.name} to read: give --cel, --queue-log or --cdr, or set "
+                            "cel_file, queue_log_file or cdr_file of the [[pbx]]")
+    return found
+
+
+def named_files(cel: list[Path] | None, queue_log: list[Path] | None, cdr: list[Path] | None) -> Sources:
+    """The files that were named on the command line."""
+    return Sources(tuple(cel or ()), tuple(queue_log or ()), tuple(cdr or ()))

@@ -1,0 +1,89 @@
+"""What becomes of a call that other sources correct: its row, what each source told, and the audit. Judges nothing."""
+
+import json
+from dataclasses import dataclass, fields
+
+from sqlite_utils import Database
+
+from slmon.core.facts import CallId, CallRecord, Outcome, Quality
+from slmon.core.instant import Instant
+from slmon.core.reconcile import Account
+from slmon.store.rows import record_from, record_json, text
+
+_UNTOLD = {"steps", "caller", "quality"}        # the journey follows from the rest; a caller is nobody's business
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """One field of one call, as it was and as it is now, in JSON. `field` call: it was not known before."""
+
+    call: CallId
+    arrived_at: Instant
+    field: str
+    before: str | None
+    after: str | None
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mended:
+    """A call as the sources make it. `stored`: its row before, if any; `heard`: as it was heard live, if it was."""
+
+    record: CallRecord
+    stored: CallRecord | None
+    heard: CallRecord | None
+    accounts: tuple[Account, ...]
+
+    def corrections(self) -> list[Correction]:
+        """What is different now."""
+        now, before = self.record, self.stored
+        if before is None:
+            return [Correction(now.call, now.arrived_at, "call", None, json.dumps(now.outcome), now.quality)]
+        source = "+".join(each.source for each in self.accounts)
+        return [Correction(now.call, now.arrived_at, name, _json(before, name), _json(now, name), source)
+                for name in (each.name for each in fields(CallRecord)) if name not in _UNTOLD
+                and getattr(before, name) != getattr(now, name)]
+
+
+def write_mended(db: Database, mended: Mended, at: Instant) -> None:
+    """Keep what was told and what was changed; the row itself is written as any other."""
+    record = mended.record
+    if mended.heard is not None:
+        _write_told(db, mended.heard, Quality.LIVE, record_json(mended.heard))
+    for account in mended.accounts:
+        write_account(db, account)
+    for each in mended.corrections():
+        db.execute("INSERT INTO corrections (corrected_at, call, arrived_at, field, before, after, source) "
+                   "VALUES (?, ?, ?, ?, ?, ?, ?)", (at, text(each.call), each.arrived_at, each.field, each.before,
+                                                    each.after, each.source))
+    if record.outcome is not Outcome.LOST:
+        db.execute("DELETE FROM unaccounted WHERE call = ?", (text(record.call),))
+
+
+def write_account(db: Database, account: Account) -> None:
+    """Keep what one source told of one call."""
+    _write_told(db, account.record, account.source, account_json(account))
+
+
+def _write_told(db: Database, record: CallRecord, source: Quality, words: str) -> None:
+    db.execute("INSERT OR REPLACE INTO accounts (call, arrived_at, source, told) VALUES (?, ?, ?, ?)",
+               (text(record.call), record.arrived_at, source.value, words))
+
+
+def account_json(account: Account) -> str:
+    """An account as one JSON text; `account_from` is its reverse."""
+    return json.dumps({"source": account.source, "slack": account.slack, "whole": account.whole,
+                       "record": record_json(account.record)}, ensure_ascii=False)
+
+
+def account_from(told: str) -> Account:
+    """The account of such a text."""
+    words = json.loads(told)
+    return Account(Quality(words["source"]), record_from(words["record"]), words["slack"], words["whole"])
+
+
+def _json(record: CallRecord, field: str) -> str:
+    value = getattr(record, field)
+    if field == "transfers":
+        value = [[each.kind, each.at, each.to, each.answered_at, each.ended_at, each.counts] for each in value]
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,242 @@
+"""`slmon backfill` mends what is stored, once, whether slmon runs or not, and says what it changed."""
+
+import lzma
+import re
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from recorded import FOLDER, differences, recording, replayed
+from running import Slmon, host_now, slmon, until
+from test_backfill import LOGS, of_cel_alone
+from typer.testing import CliRunner
+
+from slmon.backfill.files import PORTION, lines_of, once, rotated
+from slmon.backfill.queue_log import queue_log_moment
+from slmon.backfill.spool import Question, Sources, Spool
+from slmon.cli import app
+from slmon.core.facts import CallEnded, CallUnaccounted, GapMarked, Outcome
+from slmon.core.instant import SECOND
+from slmon.simulator.plan import Rate
+from slmon.simulator.server import Account, AmiServer, LiveDay
+from slmon.store.calls import CallStore
+from slmon.store.reader import CallReader
+
+OPTIONS = {"cel": "--cel", "queue_log": "--queue-log", "cdr": "--cdr"}
+
+
+def house(name, folder, port=5038, more=""):
+    """The recording's house, and where its calls are stored."""
+    text = (FOLDER / name / "slmon.toml").read_text(encoding="utf-8")
+    text = re.sub(r"(?m)^(host|port|username|secret) = .*\n", "", text)
+    text = text.replace("[[pbx]]\n", '[[pbx]]\nhost = "127.0.0.1"\nusername = "slmon"\nsecret = "hemmelig"\n'
+                        f"port = {port}\n{more}")
+    config = folder / "slmon.toml"
+    config.write_text(f'{text}\n[web]\nlisten = "127.0.0.1:0"\n[privacy]\nkeep_calls_days = 36500\n', encoding="utf-8")
+    return config
+
+
+def heard(name, folder, connections=2):
+    """Store what was heard of a recording: all of it, or up to where the first connection broke."""
+    of = recording(name)
+    with closing(CallStore(folder / "slmon.db")) as store:
+        def say(fact):
+            if isinstance(fact, CallEnded):
+                store.save(fact.record)
+            elif isinstance(fact, GapMarked):
+                store.mark_gap(fact)
+            elif isinstance(fact, CallUnaccounted):
+                store.mark_unaccounted(fact)
+        found = replayed(of, folder, of.captures[:connections], say=say)
+        for record in found.calls:
+            store.save(record)
+        store.put_note("heard pbx1", str(found.ended_at))
+    return of
+
+
+def stored(folder):
+    return list(CallReader(folder / "slmon.db").since(0))
+
+
+def wrong(of, folder):
+    """What the stored calls have otherwise than the SIP side; callers are not stored without a key."""
+    callers = {record.call: record.caller for record in of_cel_alone(of.name)[0]}
+    return differences(of.truth, [replace(record, caller=callers[record.call]) for record in stored(folder)])
+
+
+def backfill(config, name, *kinds, dry_run=False):
+    files = [str(word) for kind in kinds for word in (OPTIONS[kind], FOLDER / name / LOGS[kind])]
+    found = CliRunner().invoke(app, ["backfill", "--config", str(config), *files, *["--dry-run"] * dry_run])
+    assert found.exit_code == 0, found.output
+    return found.output
+
+
+def rows(folder):
+    return [(record, CallReader(folder / "slmon.db").accounts(record.call)) for record in stored(folder)]
+
+
+@pytest.mark.parametrize("name", ["restart", "reconnect"])
+def test_stored_calls_become_as_the_sip_side_saw_them_and_again_changes_nothing(name, tmp_path):
+    of = heard(name, tmp_path, connections=1)
+    config = house(name, tmp_path)
+    assert len(stored(tmp_path)) < len(of.truth)
+    assert "0 corrected" not in backfill(config, name, *LOGS)
+    assert wrong(of, tmp_path) == []
+    first = rows(tmp_path)
+    assert "0 calls corrected, 0 added" in backfill(config, name, *LOGS)
+    assert rows(tmp_path) == first
+
+
+def test_one_source_after_another_in_any_order_gives_the_same_rows(tmp_path):
+    results = []
+    orders = ["cel", "queue_log", "cdr"], ["cdr", "cel", "queue_log"], ["queue_log", "cdr", "cel"]
+    for number, order in enumerate(orders):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        heard("reconnect", folder, connections=1)
+        for kind in order + order[:1]:
+            backfill(house("reconnect", folder), "reconnect", kind)
+        results.append(stored(folder))
+    assert results[0] == results[1] == results[2]
+
+
+def test_a_dry_run_says_what_would_be_and_changes_nothing(tmp_path):
+    heard("reconnect", tmp_path)
+    before = rows(tmp_path)
+    said = backfill(house("reconnect", tmp_path), "reconnect", "cel", dry_run=True)
+    assert re.search(r"slmon: [1-9][0-9]* calls would be corrected, 0 would be added", said)
+    assert rows(tmp_path) == before
+
+
+def test_every_correction_is_in_the_audit_with_what_was_before(tmp_path):
+    heard("reconnect", tmp_path)
+    before = {record.call: record for record in stored(tmp_path)}
+    backfill(house("reconnect", tmp_path), "reconnect", "cel")
+    reader = CallReader(tmp_path / "slmon.db")
+    changed = [record for record in stored(tmp_path) if before[record.call] != record]
+    assert changed
+    for record in changed:
+        told = {each.field: each for each in reader.corrections(record.call)}
+        assert ("ended_at" in told) == (before[record.call].ended_at != record.ended_at)
+        assert all(each.source == "cel" and each.before != each.after for each in told.values())
+        heard_before, _ = reader.accounts(record.call)
+        assert heard_before == [before[record.call]]
+
+
+def test_a_lost_call_that_a_source_tells_of_is_unaccounted_for_no_more(tmp_path):
+    heard("reconnect", tmp_path, connections=1)
+    with closing(CallStore(tmp_path / "slmon.db")) as store:
+        lost = next(record for record in stored(tmp_path) if record.ended_at is None)
+        until = int(store.note("heard pbx1"))
+        store.save(replace(lost, ended_at=until + 1, outcome=Outcome.LOST))
+        store.mark_unaccounted(CallUnaccounted(lost.call, until, "lost"))
+    backfill(house("reconnect", tmp_path), "reconnect", "cel")
+    reader = CallReader(tmp_path / "slmon.db")
+    assert [record.outcome for record in reader.named(lost.call)] != [Outcome.LOST]
+    assert reader.unaccounted(0, 1 << 60) == []
+
+
+def test_without_any_log_the_cure_is_named(tmp_path):
+    found = CliRunner().invoke(app, ["backfill", "--config", str(house("restart", tmp_path))])
+    assert found.exit_code == 2
+    assert "give --cel, --queue-log or --cdr, or set cel_file" in found.output
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    found = CliRunner().invoke(app, ["backfill", "--config", str(house("restart", tmp_path)), "--cdr", "none.csv"])
+    assert found.exit_code == 2
+    assert "none.csv: no such file" in found.output
+
+
+# ---- while slmon runs ----------------------------------------------------------------------------------------------
+
+def quiet_pbx():
+    start = host_now()
+    day = LiveDay(1, start, Rate(0.001, start, 0.001), desks=False)
+    return AmiServer(day, {"slmon": Account("hemmelig")})
+
+
+async def up(running: Slmon) -> bool:
+    return (await running.metrics())["slmon_pbx_up"] == 1.0
+
+
+async def test_slmon_that_runs_does_the_work_itself_and_its_pages_know(tmp_path):
+    of = heard("reconnect", tmp_path)
+    async with quiet_pbx() as server, slmon("run", "--config", house("reconnect", tmp_path, server.port)) as running:
+        await until(lambda: up(running))
+        words = [str(word) for kind in LOGS for word in (OPTIONS[kind], FOLDER / "reconnect" / LOGS[kind])]
+        async with slmon("backfill", "--config", tmp_path / "slmon.toml", *words) as asking:
+            assert await asking.ended() == 0
+            assert re.search(r"slmon: [1-9][0-9]* calls corrected, 0 added", asking.said), asking.said
+        assert wrong(of, tmp_path) == []
+        async with slmon("backfill", "--config", tmp_path / "slmon.toml", *words) as asking:
+            await asking.ended()
+            assert "slmon: 0 calls corrected, 0 added" in asking.said
+    assert not list((tmp_path / "slmon.db.backfill").glob("*.json"))
+
+
+async def test_after_a_gap_slmon_reads_the_logs_that_it_knows_of_by_itself(tmp_path):
+    of = heard("reconnect", tmp_path, connections=1)
+    log = tmp_path / "cel.csv"
+    log.write_bytes(lzma.decompress((FOLDER / "reconnect" / "cel.csv.xz").read_bytes()))
+    async with quiet_pbx() as server:
+        config = house("reconnect", tmp_path, server.port, f'cel_file = "{log}"\n')
+        async with slmon("run", "--config", config):
+            async def mended() -> list[str]:
+                return wrong(of, tmp_path)
+            await until(mended, [])
+
+
+async def test_a_slmon_that_does_not_answer_is_said(tmp_path, monkeypatch):
+    monkeypatch.setattr("slmon.commands.backfill.ANSWER_SECONDS", 0.1)
+    with closing(CallStore(tmp_path / "slmon.db")):
+        Spool(tmp_path / "slmon.db").prepare()
+        found = CliRunner().invoke(app, ["backfill", "--config", str(house("reconnect", tmp_path)), "--cel",
+                                         str(FOLDER / "reconnect" / "cel.csv.xz")])
+    assert found.exit_code == 1
+    assert "does not answer" in found.output
+    assert not list((tmp_path / "slmon.db.backfill").glob("*.json"))
+
+
+def test_a_question_that_nobody_can_understand_is_taken_and_is_none(tmp_path):
+    spool = Spool(tmp_path / "slmon.db")
+    spool.prepare()
+    (tmp_path / "slmon.db.backfill" / "question-1.json").write_text("{", encoding="utf-8")
+    name = spool.ask(Question("pbx1", Sources(cel=(Path("a.csv"),))))
+    questions = dict(spool.questions())
+    assert questions["1"] is None
+    assert questions[name] == Question("pbx1", Sources(cel=(Path("a.csv").absolute(),)))
+    assert dict(spool.questions()) == {}
+
+
+# ---- big files -----------------------------------------------------------------------------------------------------
+
+def big_log(path):
+    """A queue_log of some megabytes, a line a second."""
+    path.write_bytes(b"".join(b"%d|pbx1-%d.1|dagpenge|NONE|ENTERQUEUE||12345678|1\n" % (each, each)
+                              for each in range(100_000, 200_000)))
+    return path
+
+
+def test_what_was_long_before_is_not_read_and_nothing_later_is_missed(tmp_path):
+    log = big_log(tmp_path / "queue_log")
+    for since in (0, 100_000, 150_000, 199_999, 300_000):
+        found = [queue_log_moment(line) for line in lines_of(log, since=since * SECOND, moment=queue_log_moment)]
+        assert found == list(range(found[0], 200_000 * SECOND, SECOND))
+        assert len(found) * 50 <= max(0, 200_000 - max(since, 100_000)) * 50 + 2 * PORTION
+        assert found[0] <= max(since, 100_000) * SECOND or since == 300_000
+
+
+def test_a_log_that_was_rotated_in_between_is_read_under_its_old_name_too(tmp_path):
+    log = tmp_path / "queue_log"
+    for name in ("queue_log", "queue_log.1", "queue_log-20261123.gz", "queue_log.old", "queue_log2"):
+        (tmp_path / name).touch()
+    assert [each.name for each in rotated(log, 0)] == ["queue_log-20261123.gz", "queue_log.1", "queue_log"]
+    assert rotated(log, 1 << 60) == (log,)
+
+
+def test_a_line_that_two_files_have_is_told_once_and_one_told_twice_by_one_is_two():
+    one, two = [b"1|a", b"2|b", b"2|b", b"3|c"], [b"2|b", b"3|c", b"4|d"]
+    assert list(once([one, two], queue_log_moment)) == [b"1|a", b"2|b", b"2|b", b"3|c", b"4|d"]
+    assert list(once([two, one], queue_log_moment)) == list(once([one, two], queue_log_moment))
