@@ -142,8 +142,6 @@ class Daemon:
                 key.get_secret_value(), config.privacy.key_id))
         except StoreError as error:
             raise StartError(str(error)) from None
-        if self.store.set_aside is not None:
-            log.error("the database was broken and has been set aside", moved_to=str(self.store.set_aside))
         self._noted_doors: dict[str, str] = {}
         self._history = History(self.store, self.hours, self.goals)
         self._reading = asyncio.Lock()               # one reader of history at a time
@@ -340,7 +338,7 @@ class Daemon:
             yield url
 
     async def run(self, started: Callable[[str], None] = lambda url: None,
-                  beside: Iterable[Coroutine[Any, Any, None]] = ()) -> None:
+                  beside: Iterable[Callable[[], Coroutine[Any, Any, None]]] = ()) -> None:
         """Run until SIGTERM or SIGINT. `started` is told the wallboard's address; `beside` runs with it."""
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
@@ -355,7 +353,7 @@ class Daemon:
                 running.append(tasks.create_task(self._purge(), name="purge"))
                 running.append(tasks.create_task(self._mender.run(), name="backfill"))
                 running.append(tasks.create_task(self._seed_last_days(), name="last days"))
-                running += [tasks.create_task(each, name="beside") for each in beside]
+                running += [tasks.create_task(each(), name="beside") for each in beside]
                 started(url)
                 await stop.wait()
                 self._note_heard()                               # before the links end: what comes after is not heard

@@ -57,3 +57,4 @@ async def test_a_port_that_was_asked_for_and_is_taken_is_refused():
         async with slmon("demo", "--port", port) as second:
             assert await second.ended() == 1
             assert f"[web] listen: 127.0.0.1:{port} cannot be used" in second.said
+            assert "Warning" not in second.said

@@ -55,7 +55,7 @@ async def _demo(folder: Path, port: int, speed: float, seed: int) -> None:
         for watch in daemon.watches:
             daemon.store.put_note(f"heard {watch.name}", str(started_at))     # the days behind have no gap
         await asyncio.to_thread(daemon.store.flush)
-        await daemon.run(_say, [_to_the_present(daemon, pbx, speed)])
+        await daemon.run(_say, [lambda: _to_the_present(daemon, pbx, speed)])
     console.print("\nThe demo has ended; nothing of it is kept.")
 
 
