@@ -142,7 +142,7 @@ class Daemon:
                 key.get_secret_value(), config.privacy.key_id))
         except StoreError as error:
             raise StartError(str(error)) from None
-        self._noted_doors: dict[str, str] = {}
+        self._noted_doors: dict[str, int] = {}
         self._history = History(self.store, self.hours, self.goals)
         self._reading = asyncio.Lock()               # one reader of history at a time
         self.watches = [self._watch(pbx) for pbx in config.pbx]
@@ -231,6 +231,7 @@ class Daemon:
         """Count the facts, keep the calls that they are about, tell the boards."""
         if watch.last_event_at is not None:
             self.scoreboard.heard(watch.name, watch.last_event_at)
+        self._note_doors(watch)
         touched: dict[CallId, None] = {}
         for fact in facts:
             self.scoreboard.record(fact)
@@ -290,10 +291,13 @@ class Daemon:
             until = watch.link.heard_until
             if until is not None:
                 self.store.put_note(f"heard {watch.name}", str(until))
-            doors = "\n".join(sorted(watch.switchboard.doors_seen)[:MOST_DOORS])
-            if doors != self._noted_doors.get(watch.name):
-                self._noted_doors[watch.name] = doors    # who rang in while slmon was down is known by its door
-                self.store.put_note(f"doors {watch.name}", doors)
+
+    def _note_doors(self, watch: Watch) -> None:
+        """Who rings in while slmon is down is known by its door, when slmon is back."""
+        doors = watch.switchboard.doors_seen
+        if len(doors) != self._noted_doors.get(watch.name, 0):
+            self._noted_doors[watch.name] = len(doors)
+            self.store.put_note(f"doors {watch.name}", "\n".join(sorted(doors)[:MOST_DOORS]))
 
     async def _purge(self) -> None:
         while True:

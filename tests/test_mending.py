@@ -143,6 +143,23 @@ def test_without_any_log_the_cure_is_named(tmp_path):
     assert "give --cel, --queue-log or --cdr, or set cel_file" in found.output
 
 
+def test_a_file_that_is_another_than_was_meant_is_wrong_input(tmp_path):
+    heard("restart", tmp_path)
+    config = house("restart", tmp_path)
+    said = CliRunner().invoke(app, ["backfill", "--config", str(config), "--cel", str(config)])
+    assert said.exit_code == 2
+    assert "is no CEL" in said.stderr
+
+
+def test_no_database_is_made_where_there_was_none_to_mend(tmp_path):
+    config = house("restart", tmp_path)
+    log = FOLDER / "restart" / LOGS["cel"]
+    said = CliRunner().invoke(app, ["backfill", "--config", str(config), "--cel", str(log)])
+    assert said.exit_code == 1
+    assert "slmon.db: there is no such file" in said.stderr
+    assert not (tmp_path / "slmon.db").exists()
+
+
 def test_a_file_that_is_not_there_is_named(tmp_path):
     found = CliRunner().invoke(app, ["backfill", "--config", str(house("restart", tmp_path)), "--cdr", "none.csv"])
     assert found.exit_code == 2

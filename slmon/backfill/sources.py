@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
+from itertools import islice
 from pathlib import Path
 
 from slmon.backfill.cdr import cdr_accounts, cdr_moment
@@ -18,6 +19,7 @@ from slmon.core.instant import SECOND, Instant
 from slmon.core.reconcile import BEGINNING, Account, Span, touched
 from slmon.core.switchboard import Switchboard
 
+HEAD = 100                         # lines to know a log by
 BEFORE = 26 * 3600 * SECOND        # longer than any call, and a time zone
 
 
@@ -65,6 +67,7 @@ def gathered(sources: Sources, board: Switchboard, is_open: Callable[[Instant], 
     Raises SourceError.
     """
     told = Told()
+    _refuse_foreign(sources)
 
     def wanted(record: CallRecord) -> bool:
         return touched(record, spans)
@@ -100,6 +103,16 @@ def _counting(told: Told, kind: str) -> Callable[[bytes], None]:
             told.unread[kind] += 1
 
     return count
+
+
+def _refuse_foreign(sources: Sources) -> None:
+    """A file of which nothing can be read is another one than was meant, and no quiet day."""
+    for kind, paths, moment in (("CEL", sources.cel, cel_moment), ("queue_log", sources.queue_log, queue_log_moment),
+                                ("CDR", sources.cdr, cdr_moment)):
+        for path in dict.fromkeys(paths):
+            head = list(islice((line for line in _lines(path, lambda read: None, 0, moment) if line.strip()), HEAD))
+            if head and all(moment(line) is None for line in head):
+                raise SourceError(f"{path}: is no {kind}: none of its first {len(head)} lines can be read as one")
 
 
 def _lines(path: Path, progress: Callable[[int], None], since: Instant,

@@ -41,6 +41,8 @@ def run_backfill(config: Config, pbx: Pbx, sources: Sources, dry_run: bool) -> N
     for path in sources.files:
         if not path.is_file():
             raise SourceError(f"{path}: no such file")
+    if not Path(config.store.path).exists():
+        raise StoreError(f"{config.store.path}: there is no such file; slmon run makes it, or change [store] path")
     try:
         store = CallStore(config.store.path, caller_key(config))
     except StoreBusy:

@@ -36,7 +36,7 @@ def run_record(config: Config, pbx_name: str | None, out: Path, raw: bool) -> bo
         trouble = asyncio.run(_record(Link(access_of(pbx), lambda events: None, recorder.state_changed,
                                            recorder.take), recorder))
         recorder.close()
-    if not recorder.written:
+    if not recorder.was_up:
         out.unlink()
         times.unlink()
         console.print(f"slmon: nothing was recorded: {trouble or 'the PBX said nothing'}")
@@ -67,7 +67,7 @@ class _Recorder:
         self.over = asyncio.Event()
         self.trouble = ""
         self._file, self._clock, self._scrubber = file, clock, scrubber
-        self._up = False
+        self.was_up = False
 
     def take(self, data: bytes) -> None:
         text = data if self._scrubber is None else self._scrubber.feed(data)
@@ -77,8 +77,8 @@ class _Recorder:
             self.written += len(text)
 
     def state_changed(self, state: LinkState) -> None:
-        if state.is_up and not self._up:
-            self._up = True
+        if state.is_up and not self.was_up:
+            self.was_up = True
             console.print("recording; ^C ends it")
         if state.status in {LinkStatus.DOWN, LinkStatus.REFUSED}:
             self.trouble = state.reason
