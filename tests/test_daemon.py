@@ -15,7 +15,7 @@ from running import SECRET, Slmon, configured, host_now, lines_with, slmon, unti
 from slmon.core.facts import CallRecord, Outcome
 from slmon.core.instant import SECOND
 from slmon.simulator.plan import Rate
-from slmon.simulator.server import Account, AmiServer, LiveDay
+from slmon.simulator.server import STANDSTILL, Account, AmiServer, LiveDay
 from slmon.simulator.truth import TrueCall
 from slmon.store.reader import CallReader
 
@@ -27,19 +27,19 @@ CALM_SECONDS = 20.0
 
 @contextlib.asynccontextmanager
 async def pbx(minutes: float, per_minute: float, seed: int = 4) -> AsyncIterator[AmiServer]:
-    """A PBX whose day begins half an hour ago, without a call yet; members ring for so many minutes."""
+    """A PBX whose day begins half an hour ago, as soon as a daemon listens; members ring for so many minutes."""
     start = host_now() - 30 * MINUTE
     day = LiveDay(seed, start, Rate(per_minute, start, minutes / 60), desks=False)
-    async with AmiServer(day, {"slmon": Account(SECRET)}) as server:
+    async with AmiServer(day, {"slmon": Account(SECRET)}, speed=STANDSTILL) as server:
         yield server
 
 
 @contextlib.asynccontextmanager
-async def daemon(config: Path, linked: bool = True) -> AsyncIterator[Slmon]:
-    """`slmon run`, with its link up."""
+async def daemon(config: Path, server: AmiServer) -> AsyncIterator[Slmon]:
+    """`slmon run`, with its link to the PBX up."""
     async with slmon("run", "--config", config) as running:
-        if linked:
-            await until(lambda: metric(running, "slmon_pbx_up"), 1.0)
+        await until(lambda: metric(running, "slmon_pbx_up"), 1.0)
+        server.go_on(1.0)
         yield running
 
 
@@ -113,7 +113,7 @@ async def to_a_calm_moment(server: AmiServer, talking: int) -> None:
 # ---- the way of a call ---------------------------------------------------------------------------------------------
 
 async def test_every_call_of_a_day_comes_to_metrics_store_and_board_as_it_was(tmp_path):
-    async with pbx(minutes=8, per_minute=9) as server, daemon(configured(tmp_path, server.port)) as running:
+    async with pbx(minutes=8, per_minute=9) as server, daemon(configured(tmp_path, server.port), server) as running:
         await whole_day(server)
         wanted = true_figures(server.day)
 
@@ -133,7 +133,7 @@ async def test_every_call_of_a_day_comes_to_metrics_store_and_board_as_it_was(tm
 
 
 async def test_a_member_who_rings_in_is_seen_waiting_on_an_open_board(tmp_path):
-    async with (pbx(minutes=8, per_minute=9) as server, daemon(configured(tmp_path, server.port)) as running,
+    async with (pbx(minutes=8, per_minute=9) as server, daemon(configured(tmp_path, server.port), server) as running,
                 running.stream() as figures):
         assert (await anext(figures))["waiting"] == []
         clock = server.day.clock
@@ -147,7 +147,7 @@ async def test_a_member_who_rings_in_is_seen_waiting_on_an_open_board(tmp_path):
 
 async def test_the_goals_page_and_the_export_tell_the_same_calls_as_the_metrics(tmp_path):
     config = configured(tmp_path, 0)
-    async with pbx(minutes=4, per_minute=9) as server, daemon(configured(tmp_path, server.port)) as running:
+    async with pbx(minutes=4, per_minute=9) as server, daemon(configured(tmp_path, server.port), server) as running:
         await whole_day(server)
         await until(lambda: metric(running, "slmon_calls_total"), float(len(server.day.truth)))
         offered = await metric(running, "slmon_calls_offered_total")
@@ -164,7 +164,7 @@ async def test_the_goals_page_and_the_export_tell_the_same_calls_as_the_metrics(
 async def test_after_a_kill_the_figures_are_what_they_were_and_talks_are_followed_to_their_end(tmp_path):
     async with pbx(minutes=8, per_minute=9) as server:
         config = configured(tmp_path, server.port)
-        async with daemon(config) as running:
+        async with daemon(config, server) as running:
             await to_a_calm_moment(server, talking=3)
             talking = sum(call.ended_at is None for call in server.day.truth)
             await until(lambda: metric(running, "slmon_talking_calls"), float(talking))
@@ -172,7 +172,7 @@ async def test_after_a_kill_the_figures_are_what_they_were_and_talks_are_followe
             before = await running.board()
             running.signal(signal.SIGKILL)
             await running.ended()
-        async with daemon(config) as running:
+        async with daemon(config, server) as running:
             after = await running.board()
             assert after["today"]["of"] > 10
             assert {name: after[name] for name in ("today", "transferred", "undecided")} == {
@@ -190,13 +190,13 @@ async def open_calls(config: Path) -> list[str]:
 async def test_what_a_kill_in_the_middle_of_a_rush_hides_is_never_told_as_good(tmp_path):
     async with pbx(minutes=20, per_minute=20, seed=5) as server:
         config = configured(tmp_path, server.port)
-        async with daemon(config) as running:
+        async with daemon(config, server) as running:
             await server.fast_forward(server.day.start + 6 * MINUTE)
             await until(lambda: at_least(running, "slmon_calls_offered_total", 30))
             running.signal(signal.SIGKILL)
             await running.ended()
         await server.fast_forward(server.day.start + 7 * MINUTE)
-        async with daemon(config) as running:
+        async with daemon(config, server) as running:
             await whole_day(server)
             await until(lambda: open_calls(config), [])
         truth = {call.uniqueid: call for call in server.day.truth}
@@ -211,7 +211,7 @@ async def test_what_a_kill_in_the_middle_of_a_rush_hides_is_never_told_as_good(t
 
 
 async def test_a_polite_end_waits_for_no_open_board(tmp_path):
-    async with (pbx(minutes=1, per_minute=9) as server, daemon(configured(tmp_path, server.port)) as running,
+    async with (pbx(minutes=1, per_minute=9) as server, daemon(configured(tmp_path, server.port), server) as running,
                 contextlib.AsyncExitStack() as boards):
         for _ in range(5):
             await anext(await boards.enter_async_context(running.stream()))
@@ -222,7 +222,7 @@ async def test_a_polite_end_waits_for_no_open_board(tmp_path):
 async def test_a_polite_end_saves_what_was_heard_a_moment_before(tmp_path):
     async with pbx(minutes=4, per_minute=9) as server:
         config = configured(tmp_path, server.port)
-        async with daemon(config) as running, running.stream() as figures:
+        async with daemon(config, server) as running, running.stream() as figures:
             await whole_day(server)
             offered = sum(call.asked_at is not None for call in server.day.truth)
             async with asyncio.timeout(30):
@@ -261,7 +261,7 @@ async def goes_on_without_a_pbx(running: Slmon, words: str) -> None:
 async def test_a_wrong_secret_is_said_and_the_daemon_goes_on(tmp_path):
     async with pbx(minutes=1, per_minute=1) as server:
         server._accounts = {"slmon": Account("another-secret")}
-        async with daemon(configured(tmp_path, server.port), linked=False) as running:
+        async with slmon("run", "--config", configured(tmp_path, server.port)) as running:
             await goes_on_without_a_pbx(running, "login of slmon refused: Authentication failed")
         assert not any(SECRET.encode() in said for said in server.received)
 
@@ -270,13 +270,13 @@ async def test_no_pbx_is_said_and_the_daemon_goes_on(tmp_path):
     with socket.socket() as nobody_listens:
         nobody_listens.bind(("127.0.0.1", 0))
         config = configured(tmp_path, nobody_listens.getsockname()[1])
-        async with daemon(config, linked=False) as running:
+        async with slmon("run", "--config", config) as running:
             await goes_on_without_a_pbx(running, "connection refused")
 
 
 async def test_a_web_server_on_the_ami_port_is_told_no_secret(tmp_path):
     async with (port_that_says(b"HTTP/1.1 400 Bad Request\r\n\r\n") as (port, told),
-                daemon(configured(tmp_path, port), linked=False) as running):
+                slmon("run", "--config", configured(tmp_path, port)) as running):
         await goes_on_without_a_pbx(running, "the port is no AMI; it says `HTTP/1.1 400 Bad Request`")
         assert SECRET.encode() not in told
 
@@ -284,7 +284,7 @@ async def test_a_web_server_on_the_ami_port_is_told_no_secret(tmp_path):
 async def test_a_pbx_that_comes_later_is_found(tmp_path):
     async with pbx(minutes=2, per_minute=9) as server:
         await server.stop()
-        async with daemon(configured(tmp_path, server.port), linked=False) as running:
+        async with slmon("run", "--config", configured(tmp_path, server.port)) as running:
             await until(lambda: seen_down(running))
             await server.start()
             await until(lambda: metric(running, "slmon_pbx_up"), 1.0)
@@ -328,7 +328,7 @@ async def test_three_mistakes_in_the_configuration_are_three_lines(tmp_path):
 async def test_a_second_daemon_on_the_same_database_is_refused(tmp_path):
     async with pbx(minutes=1, per_minute=1) as server:
         config = configured(tmp_path, server.port)
-        async with daemon(config) as first:
+        async with daemon(config, server) as first:
             code, said = await refused("run", "--config", config)
             assert (code, len(said)) == (1, 1)
             assert f"another slmon (process {first.process.pid}) writes to it; stop that one first" in said[0]
@@ -354,7 +354,7 @@ def disk() -> Callable[[Slmon, int], None]:
 async def test_on_a_full_disk_the_daemon_counts_on_says_so_and_saves_all_when_there_is_room(tmp_path, disk):
     async with pbx(minutes=6, per_minute=9) as server:
         config = configured(tmp_path, server.port)
-        async with daemon(config) as running:
+        async with daemon(config, server) as running:
             disk(running, 8192)
             await server.fast_forward(server.day.start + 3 * MINUTE)
 
