@@ -3,6 +3,7 @@
 The ground that the switchboard's rules stand on; it has the rules of judging and ending, and none of what legs do.
 """
 
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from enum import IntEnum
@@ -53,7 +54,7 @@ class Due(IntEnum):
 Deadline = tuple[Instant, int, Due, Call, object]
 
 
-class CallBook:
+class CallBook(ABC):
     """Calls, legs and deadlines of one PBX."""
 
     def __init__(
@@ -258,3 +259,25 @@ class CallBook:
         if call.meaning is Meaning.CLOSED or call.sent_away or call.ended_by is not EndedBy.MEMBER:
             return Outcome.TURNED_AWAY
         return Outcome.ABANDONED
+
+    # -- rules that stand further up
+
+    @abstractmethod
+    def _is_door(self, leg: Leg, context: str) -> bool:
+        """Whether a leg that rings in here is a member."""
+
+    @abstractmethod
+    def _arrive(self, leg: Leg, caller: str) -> None:
+        """A member rang in."""
+
+    @abstractmethod
+    def _regroup(self, leg: Leg, at: Instant) -> None:
+        """Somebody came or went: who hears a member now?"""
+
+    @abstractmethod
+    def _asked(self, call: Call, at: Instant) -> None:
+        """The member waits for a human from here on."""
+
+    @abstractmethod
+    def _not_connected(self, call: Call, at: Instant) -> None:
+        """The phone that had been picked up is gone again: the member still waits."""

@@ -275,20 +275,3 @@ class Resync(CallBook):
                 self._move(call, Place.WAITING, call.asked_at)
                 target = self._goal_at(call.arrived_at).target
                 self._due(max(call.arrived_at + target + 1, call.asked_at) + SETTLE, Due.JUDGE, call)
-
-    # -- rules that stand in the switchboard
-
-    def _is_door(self, leg: Leg, context: str) -> bool:
-        raise NotImplementedError
-
-    def _arrive(self, leg: Leg, caller: str) -> None:
-        raise NotImplementedError
-
-    def _regroup(self, leg: Leg, at: Instant) -> None:
-        raise NotImplementedError
-
-    def _asked(self, call: Call, at: Instant) -> None:
-        raise NotImplementedError
-
-    def _not_connected(self, call: Call, at: Instant) -> None:
-        raise NotImplementedError
