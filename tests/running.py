@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import json
-import os
 import re
 import signal
 import sys
@@ -113,19 +112,23 @@ async def _figures(content: aiohttp.StreamReader) -> AsyncIterator[dict[str, Any
 
 
 @contextlib.asynccontextmanager
-async def slmon(*arguments: object, environment: dict[str, str] | None = None) -> AsyncIterator[Slmon]:
+async def slmon(*arguments: object) -> AsyncIterator[Slmon]:
     """`slmon <arguments>`, ended at the latest when the context ends."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "slmon", *map(str, arguments), stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, env={**os.environ, **(environment or {})})
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT)
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=DEADLINE_SECONDS)) as web:
         running = Slmon(process, web)
         try:
             yield running
         finally:
             if process.returncode is None:
+                process.terminate()
+            with contextlib.suppress(TimeoutError):
+                await running.ended(seconds=10)
+            if process.returncode is None:
                 process.kill()
-            await running.ended()
+                await running.ended()
 
 
 def configured(folder: Path, port: int, more: str = "") -> Path:

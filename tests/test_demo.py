@@ -7,6 +7,12 @@ import pytest
 from running import Slmon, slmon, until
 
 
+@pytest.fixture(autouse=True)
+def temporary_folder(tmp_path, monkeypatch):
+    """Whatever a demo leaves behind when it is stopped on its way up goes with the test."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+
+
 async def demo_board(running: Slmon) -> bool:
     """Whether the board lives: calls of today, somebody at work, the PBX up."""
     board = await running.board()
@@ -15,7 +21,7 @@ async def demo_board(running: Slmon) -> bool:
 
 
 async def test_the_demo_is_one_command_a_full_board_and_leaves_nothing_behind(tmp_path):
-    async with slmon("demo", "--port", 0, environment={"TMPDIR": str(tmp_path)}) as running:
+    async with slmon("demo", "--port", 0) as running:
         address = await running.address()
         await until(lambda: demo_board(running))
         assert (await running.board())["gap"] == 0                   # nobody's eye shall fall on a hole that is none
