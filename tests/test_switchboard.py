@@ -973,3 +973,10 @@ def test_after_a_restart_of_ours_the_door_is_known_by_a_call_that_was_kept():
 def test_nothing_falls_due_in_the_silence_before_a_loss_is_noticed():
     house = during(ringing(at=100), joins(at=101), lost(130, since=115))
     assert house.verdict() is None
+
+
+def test_a_call_found_in_a_list_though_it_rang_in_before_the_gap_is_not_said_to_have_waited_until_then():
+    house = during(lost(150, since=150), listed(
+        155, seen("c1", 100, bridge="b", state=LegState.UP), seen_desk("101", 108, "b", "c1"))).wait(160)
+    assert house.call().answer_bounds == (0.0, 56.0)
+    assert house.verdict() == "undecided"

@@ -53,7 +53,8 @@ class Call:
     __slots__ = (
         "answered_at", "answered_between", "arrived_at", "arrived_slack", "ask_tried_at",
         "asked_at", "away", "boot", "caller", "clock_stepped", "company",
-        "connecting", "desks", "dialled", "ended_at", "ended_by", "excluded", "hand_overs", "holder", "id", "in_hours",
+        "connecting", "desks", "dialled", "ended_at", "ended_by", "excluded", "found_at", "hand_overs",
+        "holder", "id", "in_hours",
         "known_waiting_at", "last_company_at", "leg", "line", "links", "meaning", "outcome", "parking", "pbx", "place",
         "quality", "queue_left_at", "queued_in", "queues", "sent_away", "steps", "talking_at", "verdict",
     )
@@ -69,6 +70,7 @@ class Call:
         self.excluded: str | None = None
         self.arrived_at = leg.started_at
         self.arrived_slack = 0                         # microseconds that the ring-in may be off, either way
+        self.found_at: Instant | None = None           # when a list told of it, of which nobody had heard
         self.clock_stepped = False                     # the switch's clock was set back while it was open
         self.asked_at: Instant | None = None
         self.ask_tried_at: Instant | None = None       # ran the queue application, which may refuse

@@ -231,6 +231,7 @@ class Resync(CallBook):
         if call is not None:
             call.quality = Quality.RESUMED
             call.arrived_slack = SECOND // 2
+            call.found_at = self.now
 
     def _rung_unseen(self, listed: SnapshotLeg) -> None:
         """A desk's phone that was dialled while nobody listened: the member has asked for a human."""

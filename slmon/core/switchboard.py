@@ -513,7 +513,8 @@ class Switchboard(HandOvers, Resync, CallBook):
         if self._listed_since is None:
             return desk.up_between if desk.call is call else None
         # Whoever is there now need not have been the first: it may have been answered and passed on unseen.
-        return (call.arrived_at if self._listed_since == at else self._listed_since), at
+        unheard_of = self._listed_since == at or call.found_at == at     # not even known to have waited before
+        return (call.arrived_at if unheard_of else self._listed_since), at
 
     def _pick_up(self, call: Call, leg: Leg, at: Instant) -> Instant:
         """When the phone was picked up for this call; one that nobody rang for it picks the call up by joining."""
