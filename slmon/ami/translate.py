@@ -198,11 +198,21 @@ class Translator:
 
     def _other(self, item: Item, at: Instant) -> list[Event]:
         if isinstance(item, Reply):
-            date, time = item.headers.get("CoreStartupDate"), item.headers.get("CoreStartupTime")
-            return [core.SwitchBooted(at, f"{date} {time}", None)] if date and time else []
+            return _status(item, at)
         if isinstance(item, Damaged):
             return [core.StreamLost(at, at, item.reason)]
         return []
+
+
+def _status(reply: Reply, at: Instant) -> list[Event]:
+    """What a CoreStatus tells; nothing, if it is another reply."""
+    date, time = reply.headers.get("CoreStartupDate"), reply.headers.get("CoreStartupTime")
+    if not date or not time:
+        return []
+    boot = f"{date} {time}"
+    handled = _whole(reply.headers.get("CoreProcessedCalls", ""))
+    counted: list[Event] = [] if handled is None else [core.CallsCounted(at, boot, handled)]
+    return [core.SwitchBooted(at, boot, None), *counted]
 
 
 _MAYBE_LISTED = frozenset({"DeviceStateChange", "ParkedCall"})   # with an ActionID they are items of a list

@@ -28,6 +28,7 @@ from slmon.core.facts import (
     Place,
 )
 from slmon.core.goals import Goal, judge
+from slmon.core.hidden import HiddenCalls
 from slmon.core.instant import SECOND, Instant
 from slmon.core.site import Doors, LineKind, Meaning
 from slmon.core.wiring import Leg, LegKind, Wiring
@@ -73,6 +74,7 @@ class CallBook(ABC):
         self.calls: dict[CallId, Call] = {}
         self.now: Instant = 0
         self.doors_seen: set[str] = set()             # endpoints that members came in through
+        self.hidden = HiddenCalls()
         self._goal_at = goal_at
         self._is_open = is_open
         self._by_leg: dict[LegId, Call] = {}
@@ -120,6 +122,7 @@ class CallBook(ABC):
     def _clock_stepped_back(self, at: Instant) -> None:
         """Somebody set the switch's clock back: how long the open calls have waited cannot be told any more."""
         self._odd("clock_stepped_back", at)
+        self.hidden.lost_count()
         step, self.now = at - self.now, at
         for call in self.calls.values():
             call.clock_stepped = call.clock_stepped or call.ended_at is None

@@ -276,6 +276,14 @@ class SwitchBooted(NamedTuple):
     booted_at: Instant | None
 
 
+class CallsCounted(NamedTuple):
+    """The switch says how many calls it has handled since it runs; `boot` as in SwitchBooted."""
+
+    at: Instant
+    boot: str
+    handled: int
+
+
 class SwitchStopping(NamedTuple):
     """The switch is going down; what hangs up now hangs up because of it."""
 
@@ -326,4 +334,4 @@ class SnapshotTaken(NamedTuple):
 Event = (LegStarted | LegStateChanged | HangupRequested | LegEnded | DialStarted | DialEnded | BridgeEntered
          | BridgeLeft | LocalPaired | QueueJoined | QueueLeft | DialplanRan | KeyPressed
          | PickedUp | BlindTransferred | AttendedTransferred | Parked | HoldChanged | LegRenamed | DeviceChanged
-         | MemberChanged | SwitchBooted | SwitchStopping | StreamLost | SnapshotTaken)
+         | MemberChanged | SwitchBooted | CallsCounted | SwitchStopping | StreamLost | SnapshotTaken)

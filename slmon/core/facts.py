@@ -258,12 +258,16 @@ class DeskChanged:
 
 @dataclass(frozen=True, slots=True)
 class GapMarked:
-    """For these seconds there was no trustworthy event stream. `until` None: still going on."""
+    """For these seconds there was no trustworthy event stream. `until` None: still going on.
+
+    `hides_at_most`: so many calls may have come and gone in it that nobody knows of; None: nobody can tell how many.
+    """
 
     pbx: str
     since: Instant
     until: Instant | None
     reason: str
+    hides_at_most: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

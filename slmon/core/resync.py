@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from slmon.core.call import Call, HandOver, Parking
 from slmon.core.callbook import SEAL_AFTER, SETTLE, CallBook, Due
 from slmon.core.events import (
+    CallsCounted,
     LegId,
     LegState,
     SnapshotCaller,
@@ -27,6 +28,7 @@ from slmon.core.facts import (
     Step,
 )
 from slmon.core.goals import judge
+from slmon.core.hidden import CallCount
 from slmon.core.instant import SECOND, Instant
 from slmon.core.site import Meaning
 from slmon.core.wiring import Leg
@@ -109,7 +111,7 @@ class Resync(CallBook):
 
     def _close_gap(self, at: Instant) -> None:
         if self._gap_since is not None:
-            self._say(GapMarked(self.pbx, self._gap_since, at, self._gap_reason))
+            self._say(GapMarked(self.pbx, self._gap_since, at, self._gap_reason, self.hidden.gap_over()))
             self._gap_since = None
         for call in self._held_back:
             self._due(at + SETTLE, Due.JUDGE, call)
@@ -123,6 +125,9 @@ class Resync(CallBook):
         if another:
             self._switch_died(self.now if gap is None else gap)
         self._boot = event.boot or self._boot
+
+    def _calls_counted(self, event: CallsCounted) -> None:
+        self.hidden.counted(CallCount(*event), self._gap_since is not None)
 
     def _switch_died(self, at: Instant) -> None:
         """Every leg of the earlier run is gone, and nobody said so. What rang in after `at` is of this run."""
@@ -169,10 +174,14 @@ class Resync(CallBook):
 
     def _channels_listed(self, legs: tuple[SnapshotLeg, ...], at: Instant) -> None:
         seen_last = self._gap_since
-        self._close_gap(at)                              # what was held back is judged after what is said here
         if seen_last is None and self._listed_once:
             return                                       # nothing was missed; events tell the rest
         self._listed_once = True
+        self._take_stock(legs, at, seen_last)
+        self._close_gap(at)                              # what was held back is judged after what is said here
+
+    def _take_stock(self, legs: tuple[SnapshotLeg, ...], at: Instant, seen_last: Instant | None) -> None:
+        """What was missed, as far as what is there now tells of it."""
         if seen_last is not None:
             self._forget_unlisted({each.leg for each in legs}, at, seen_last)
         for each in sorted(legs, key=lambda each: each.leg not in self._by_leg):   # known members show the doors

@@ -65,6 +65,7 @@ class Switchboard(HandOvers, Resync, CallBook):
             ev.DeviceChanged: self._device_changed,
             ev.MemberChanged: self._member_changed,
             ev.SwitchBooted: self._switch_booted,
+            ev.CallsCounted: self._calls_counted,
             ev.SwitchStopping: self._switch_stopping,
             ev.StreamLost: self._stream_lost,
             ev.SnapshotTaken: self._snapshot_taken,
@@ -151,6 +152,7 @@ class Switchboard(HandOvers, Resync, CallBook):
             self._by_link.setdefault(leg.linked, call)
         leg.call = leg.met = call
         call.step(leg.started_at, "arrived", line.name if line else "")
+        self.hidden.rang_in(leg.started_at, self._gap_since is not None)
         self._say(CallArrived(call.id, leg.started_at, line.name if line else None, in_hours, call.excluded))
 
     def _leg_state_changed(self, event: ev.LegStateChanged) -> None:
