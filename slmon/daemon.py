@@ -19,6 +19,7 @@ from slmon.core.board import Day, Snapshot
 from slmon.core.events import Event, StreamLost
 from slmon.core.facts import CallEnded, CallId, CallRecord, CallUnaccounted, Fact, GapMarked, OddityNoticed
 from slmon.core.goals import Goals
+from slmon.core.hidden import CallCount
 from slmon.core.hours import Hours
 from slmon.core.instant import SECOND, Instant, from_datetime
 from slmon.core.scoreboard import Scoreboard
@@ -190,10 +191,11 @@ class Daemon:
             since = heard[watch.name]
             if since is not None:
                 open_calls = self.store.open_calls(watch.name)
+                over = [record for record in records if record.pbx == watch.name and record.outcome is not None]
                 for record in open_calls:
                     if record.arrived_at < today:            # over midnight: still on the board
                         self.scoreboard.restore(record, since)
-                facts = watch.switchboard.resume(open_calls, since)
+                facts = watch.switchboard.resume(open_calls, since, over, self._count(watch.name))
                 self._take(watch, facts)
 
     def _heard_until(self, pbx: str, records: Iterable[CallRecord]) -> Instant | None:
@@ -201,6 +203,12 @@ class Daemon:
         noted = self.store.note(f"heard {pbx}")
         moments = [record.last_moment for record in (*records, *self.store.open_calls(pbx)) if record.pbx == pbx]
         return max(moments if noted is None else [*moments, int(noted)], default=None)
+
+    def _count(self, pbx: str) -> CallCount | None:
+        """How many calls the PBX had handled when it last said so to an earlier life of this daemon."""
+        at, _, rest = (self.store.note(f"count {pbx}") or "").partition(" ")
+        handled, _, boot = rest.partition(" ")
+        return CallCount(int(at), boot, int(handled)) if boot else None
 
     async def _seed_last_days(self) -> None:
         """What the last day with calls came to, beside today's; reading it must not keep the links waiting."""
@@ -291,6 +299,9 @@ class Daemon:
             until = watch.link.heard_until
             if until is not None:
                 self.store.put_note(f"heard {watch.name}", str(until))
+                count = watch.switchboard.hidden.last
+                self.store.put_note(f"count {watch.name}",
+                                    "" if count is None else f"{count.at} {count.handled} {count.boot}")
 
     def _note_doors(self, watch: Watch) -> None:
         """Who rings in while slmon is down is known by its door, when slmon is back."""

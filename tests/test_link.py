@@ -24,7 +24,7 @@ from asterisk.ami.action import Action, SimpleAction
 
 from slmon.ami.actions import NotAllowed, action, spoken
 from slmon.ami.link import Complaint, LinkStatus, PbxAccess
-from slmon.core.events import LegStarted, SnapshotTaken, StreamLost, SwitchBooted
+from slmon.core.events import CallsCounted, LegStarted, SnapshotTaken, StreamLost, SwitchBooted
 from slmon.simulator.server import running_day
 
 
@@ -53,6 +53,23 @@ async def test_the_boot_is_told_before_the_first_snapshot():
         await followed.until_status(LinkStatus.UP)
         kinds = [type(event) for event in followed.events]
         assert kinds.index(SwitchBooted) < kinds.index(SnapshotTaken)
+
+
+async def test_the_pbx_is_asked_again_and_again_how_many_calls_it_has_handled():
+    async with busy_pbx(speed=60) as pbx, following(access(pbx.port)) as followed:
+        await followed.until(lambda: len({event.handled for event in followed.of(CallsCounted)}) > 2)
+        counts = [event.handled for event in followed.of(CallsCounted)]
+        assert counts == sorted(counts)
+
+
+async def test_the_channels_are_listed_again_and_again_and_nothing_else_is_told_twice():
+    async with busy_pbx() as pbx, following(access(pbx.port)) as followed:
+        await followed.until(lambda: len(followed.of(SnapshotTaken)) > 2)
+        first, *others = followed.of(SnapshotTaken)
+        assert first.devices
+        assert first.members
+        assert {(each.callers, each.members, each.devices) for each in others} == {(None, (), ())}
+        assert all(len(each.legs) > 5 for each in others)
 
 
 async def test_the_pbx_clock_is_used_even_where_no_event_comes():

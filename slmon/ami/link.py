@@ -28,6 +28,7 @@ log = structlog.get_logger()
 _LATE_SECONDS = 2.0
 _CERTIFICATE_DAYS = 21
 _DAMAGES = 20                          # in a minute: this is no stream to follow
+_LISTING_AT_MOST = 100.0               # so many times as long as a list takes, none is asked for again
 _LASTED = 60.0                         # seconds after which a connection was a good one, and back-off starts anew
 
 
@@ -57,7 +58,8 @@ class Timing:
     silence: float = 9.5                         # without a byte, though pinged: no longer trusted
     patience: float = 40.0                       # without a byte: given up
     reread: float = 2.0                          # after a reload of the PBX
-    look_around: float = 60.0                    # between looks at what the rights let through
+    count_every: float = 5.0                     # between looks at how many calls the PBX has handled
+    look_around: float = 60.0                    # between looks at the channels, and at what the rights let through
     quick: tuple[float, float] = (0.5, 5.0)      # back-off of lost links, first and longest
     slow: tuple[float, float] = (2.0, 60.0)      # of refusals: login, certificate, no AMI
     relist: tuple[float, float] = (0.5, 60.0)    # of lists that do not complete, as just after a PBX start
@@ -302,7 +304,7 @@ class Link:
         try:
             async with asyncio.TaskGroup() as tasks:
                 for script in (self._until_lost, self._ping, self._watch, self._keep_listed, self._reread_queues,
-                               self._look_around):
+                               self._keep_counting, self._look_around):
                     tasks.create_task(script(conversation), name=f"{self.access.name} {script.__name__}")
         except BaseExceptionGroup as several:
             lost = several.subgroup(LinkLost)
@@ -368,11 +370,22 @@ class Link:
             self._reread.clear()
             await self._listed(conversation, "QueueStatus", Complaint.NO_QUEUES)
 
-    async def _look_around(self, conversation: Conversation) -> None:
-        """Whether the rights let through what the PBX does: silence is no sign that nothing happens."""
+    async def _keep_counting(self, conversation: Conversation) -> None:
+        """How many calls the PBX has handled: what a gap may hide is told by the count before it."""
         while True:
-            await asyncio.sleep(self._timing.look_around)
-            await self._listed(conversation, "CoreStatus", Complaint.NOT_READY)
+            await asyncio.sleep(self._timing.count_every)
+            if self._trusted:
+                await self._listed(conversation, "CoreStatus", Complaint.NOT_READY)
+
+    async def _look_around(self, conversation: Conversation) -> None:
+        """Whether what is kept still goes on, and whether the rights let through what the PBX does."""
+        took = 0.0
+        while True:
+            await asyncio.sleep(max(self._timing.look_around, took * _LISTING_AT_MOST))
+            began = time.monotonic()
+            if self._trusted:
+                await self._listed(conversation, "CoreShowChannels", Complaint.NOT_READY)
+            took = time.monotonic() - began
             self._complain(Complaint.NO_AGENTS, conversation.members_stirred > 5 and not conversation.agents_heard)
             self._complain(Complaint.NO_TIMESTAMPS, conversation.undated)
 
@@ -394,11 +407,14 @@ class Link:
                 self._relist.set()
 
     async def _list_all(self, conversation: Conversation) -> bool:
-        """All lists, the channels last: they make the snapshot of what is there by then. False: not all came."""
+        """All lists; on a new connection the channels last, which make one snapshot of all. False: not all came."""
         started = await self._listed(conversation, "CoreStatus", Complaint.NOT_READY)
+        again = self._listed_here                # then the channels first, for queues tell of channels that are known
+        channels = again and await self._listed(conversation, "CoreShowChannels", Complaint.NOT_READY)
         queues = await self._listed(conversation, "QueueStatus", Complaint.NO_QUEUES)
         devices = await self._listed(conversation, "DeviceStateList", Complaint.NO_DEVICES)
-        channels = await self._listed(conversation, "CoreShowChannels", Complaint.NOT_READY)
+        if not again:
+            channels = await self._listed(conversation, "CoreShowChannels", Complaint.NOT_READY)
         if Complaint.NO_LISTS in self.state.complaints and not (self._trusted and self._listed_here):
             # No source can tell what is going on: what was open is lost, and what comes is known from here on.
             self.on_events([SnapshotTaken(self.now(), (), None, (), ())])

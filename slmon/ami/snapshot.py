@@ -67,15 +67,17 @@ class SnapshotAssembly:
                 return self._queues_complete(
                     tuple(self._callers.pop(action, ())), tuple(self._members.pop(action, ())), at)
             case "DeviceStateListComplete":
-                self._devices_listed = tuple(self._devices.pop(action, ()))
+                devices = tuple(self._devices.pop(action, ()))
                 if self._channels_seen:
-                    return SnapshotTaken(at, None, None, (), self._devices_listed)
+                    return SnapshotTaken(at, None, None, (), devices)
+                self._devices_listed = devices
         return None
 
     def _channels_complete(self, legs: tuple[SnapshotLeg, ...], at: Instant) -> SnapshotTaken:
         self._channels_seen = True
         callers, members = self._queues_listed or (None, ())
-        return SnapshotTaken(at, legs, callers, members, self._devices_listed)
+        devices, self._queues_listed, self._devices_listed = self._devices_listed, None, ()
+        return SnapshotTaken(at, legs, callers, members, devices)
 
     def _queues_complete(
         self, callers: tuple[SnapshotCaller, ...], members: tuple[MemberChanged, ...], at: Instant

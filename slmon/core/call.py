@@ -56,7 +56,7 @@ class Call:
         "connecting", "desks", "dialled", "ended_at", "ended_by", "excluded", "found_at", "hand_overs",
         "holder", "id", "in_hours",
         "known_waiting_at", "last_company_at", "leg", "line", "links", "meaning", "outcome", "parking", "pbx", "place",
-        "quality", "queue_left_at", "queued_in", "queues", "sent_away", "steps", "talking_at", "verdict",
+        "quality", "queue_left_at", "queued_in", "queues", "sent_away", "steps", "stirred_at", "talking_at", "verdict",
     )
 
     def __init__(self, call: CallId, pbx: str, leg: Leg, line: Line | None, in_hours: bool) -> None:
@@ -100,6 +100,7 @@ class Call:
         self.boot: str | None = None
         self.links: set[LegId] = {leg.id, leg.linked}  # every id that the switch has tied it to
         self.steps: list[Step] = []
+        self.stirred_at = leg.started_at               # the last moment at which anything happened to it
 
     @property
     def is_answered(self) -> bool:
@@ -116,6 +117,7 @@ class Call:
     def step(self, at: Instant, step: str, detail: str = "") -> None:
         """Note a stop of the journey; one told twice is one."""
         steps = self.steps
+        self.stirred_at = max(self.stirred_at, at)
         if len(steps) < MAX_STEPS and not any(
                 each.at == at and each.step == step and each.detail == detail for each in steps[-2:]):
             steps.append(Step(at, step, detail))

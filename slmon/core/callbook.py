@@ -6,13 +6,14 @@ The ground that the switchboard's rules stand on; it has the rules of judging an
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
 from heapq import heappop, heappush
 
 from slmon.core.call import Call
 from slmon.core.desks import Desks
-from slmon.core.events import LegId
+from slmon.core.events import LegId, SnapshotLeg
 from slmon.core.facts import (
     CallAnswered,
     CallEnded,
@@ -39,6 +40,7 @@ SEAL_AFTER = 5 * SECOND         # a transfer can be told of after the hang-up
 FORGET_AFTER = 10 * SECOND      # a leg that ended
 SAME_ID_AGAIN = 3600 * SECOND   # ids start over after a restart of the PBX: an hour apart it is another call
 CONFIRM = SECOND                # the park extension shows only after the transfer to it
+MOST_OVER = 10_000              # legs that outlive their calls, remembered; the switch's list lets go of them
 DESK_ENDED = 2 * SECOND         # the dialplan hangs up at once after the desk did
 
 
@@ -50,6 +52,14 @@ class Due(IntEnum):
     CONFERENCE = 2
     APART = 3
     SEAL = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """A call that is over though the switch was not heard to end its leg."""
+
+    arrived_at: Instant
+    since: Instant
 
 
 Deadline = tuple[Instant, int, Due, Call, object]
@@ -83,12 +93,14 @@ class CallBook(ABC):
         self._serial = 0
         self._ended_legs: deque[tuple[Instant, Leg]] = deque()
         self._forget_next: Instant = 0
+        self._look_for_old_at: Instant = 0
         self._said: list[Fact] = []
         self._boot: str | None = None
         self._gap_since: Instant | None = None
         self._listed_since: Instant | None = None     # while a snapshot is read: what was seen last before it
         self._held_back: list[Call] = []              # calls to judge when the gap is over
         self._at_the_door: dict[LegId, str] = {}      # announced as Down in a door: its caller
+        self._over: dict[LegId, Over] = {}            # member legs whose call is over and that may live on
 
     def record(self, call: CallId) -> CallRecord | None:
         """What is known of an open or unsealed call; None for any other."""
@@ -135,6 +147,9 @@ class CallBook(ABC):
     def _forget_legs(self, now: Instant) -> None:
         ended = self._ended_legs
         self._forget_next = now + SECOND                 # now and then is often enough
+        if now >= self._look_for_old_at:
+            self._look_for_old_at = now + 3600 * SECOND
+            self._forget_old(now)
         while ended and ended[0][0] <= now - FORGET_AFTER:
             _, leg = ended.popleft()
             if leg.ended_at is not None and (leg.call is None or leg.call.leg is not leg):
@@ -246,7 +261,11 @@ class CallBook(ABC):
                 del self._by_link[link]
         call.company.clear()
         self._ended_legs.append((self.now, call.leg))
-        call.leg.ended_at = call.leg.ended_at or call.ended_at
+        if call.leg.ended_at is None:
+            call.leg.ended_at = call.ended_at
+            self._over[call.leg.id] = Over(call.arrived_at, self.now)
+            if len(self._over) > MOST_OVER:
+                del self._over[next(iter(self._over))]
         call.leg.call = None
 
     def _outcome(self, call: Call) -> Outcome:
@@ -268,6 +287,30 @@ class CallBook(ABC):
     @abstractmethod
     def _is_door(self, leg: Leg, context: str) -> bool:
         """Whether a leg that rings in here is a member."""
+
+    @abstractmethod
+    def _lose(self, call: Call, at: Instant) -> None:
+        """The call was alive at `at`, and nothing is known after it."""
+
+    @abstractmethod
+    def _gone(self, leg: Leg, at: Instant) -> None:
+        """A leg is no more."""
+
+    @abstractmethod
+    def _was_over(self, listed: SnapshotLeg) -> bool:
+        """Whether the call of a leg that the switch lists yet is over."""
+
+    @abstractmethod
+    def _let_go_of_over(self, legs: tuple[SnapshotLeg, ...]) -> None:
+        """What the switch lists no more is not remembered."""
+
+    @abstractmethod
+    def _forget_old(self, now: Instant) -> None:
+        """Let go of legs of which nothing was heard for a day, and which are no call's."""
+
+    @abstractmethod
+    def _audit(self, legs: tuple[SnapshotLeg, ...], at: Instant) -> None:
+        """The switch listed all its channels, and no gap was before it."""
 
     @abstractmethod
     def _arrive(self, leg: Leg, caller: str) -> None:

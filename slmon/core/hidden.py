@@ -30,10 +30,6 @@ class HiddenCalls:
         self._found: list[Instant] = []                  # and in the gap: ring-ins of those that were there after it
         self._after: CallCount | None = None
 
-    def begin(self, last: CallCount | None, known: int) -> None:
-        """What an earlier life of this process knew: its last count, and how many members rang in after it."""
-        self.last, self._known = last, known
-
     def counted(self, count: CallCount, in_gap: bool) -> None:
         """The switch told its count."""
         if in_gap:

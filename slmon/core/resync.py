@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from slmon.core.call import Call, HandOver, Parking
-from slmon.core.callbook import SEAL_AFTER, SETTLE, CallBook, Due
+from slmon.core.callbook import SEAL_AFTER, SETTLE, CallBook, Due, Over
 from slmon.core.events import (
     CallsCounted,
     LegId,
@@ -42,13 +42,20 @@ class Resync(CallBook):
     _gap_reason = ""
     _listed_once = False
 
-    def resume(self, records: Iterable[CallRecord], since: Instant) -> list[Fact]:
+    def resume(self, records: Iterable[CallRecord], since: Instant, over: Iterable[CallRecord] = (),
+               count: CallCount | None = None) -> list[Fact]:
         """Open calls of an earlier life of this process, seen last at `since`; the first snapshot tells of them.
 
+        `over`: calls that had ended, whose channels may be listed yet. `count`: the switch's last count of its calls.
         Gives the fact of the gap that began then.
         """
+        self.hidden.last = count
         for record in records:
             self._resume(record)
+            self.hidden.rang_in(record.arrived_at, in_gap=False)
+        for record in over:
+            self._over[record.call.removeprefix(f"{self.pbx}/")] = Over(record.arrived_at, since)
+            self.hidden.rang_in(record.arrived_at, in_gap=False)
         self._said = []
         self._stream_lost(StreamLost(since, since, "slmon was not running"))
         return self._said
@@ -100,6 +107,7 @@ class Resync(CallBook):
         """The member had hung up; only the sealing was to come."""
         call.ended_at, call.ended_by, call.place = ended_at, record.ended_by, Place.GONE
         call.leg.ended_at = ended_at
+        self._over[call.leg.id] = Over(call.arrived_at, ended_at)
         self._due(ended_at + SEAL_AFTER, Due.SEAL, call)
 
     # -- the switch goes down and comes back
@@ -137,6 +145,7 @@ class Resync(CallBook):
         for leg in tuple(self.wiring.legs.values()):
             if leg.started_at <= at:
                 self.wiring.forget(leg)
+        self._over.clear()
 
     def _switch_stopping(self, event: SwitchStopping) -> None:
         for call in self.calls.values():
@@ -175,7 +184,8 @@ class Resync(CallBook):
     def _channels_listed(self, legs: tuple[SnapshotLeg, ...], at: Instant) -> None:
         seen_last = self._gap_since
         if seen_last is None and self._listed_once:
-            return                                       # nothing was missed; events tell the rest
+            self._audit(legs, at)                        # nothing was missed; events tell the rest
+            return
         self._listed_once = True
         self._take_stock(legs, at, seen_last)
         self._close_gap(at)                              # what was held back is judged after what is said here
@@ -191,8 +201,10 @@ class Resync(CallBook):
             self._rung_unseen(each)
         for each in legs:
             leg = self.wiring.legs[each.leg]
+            leg.listed_at = at
             if each.bridge:
                 self._together_since(leg, each.bridge, at, seen_last)
+        self._let_go_of_over(legs)
 
     def _forget_unlisted(self, listed: set[LegId], at: Instant, seen_last: Instant) -> None:
         """What was there and is no longer has ended while nobody listened."""
@@ -217,8 +229,7 @@ class Resync(CallBook):
             if listed.state is LegState.UP:
                 started_at = leg.started_at - SECOND         # its age is told in whole seconds, cut off
                 leg.up_between = max(started_at, seen_last or started_at), at
-            came_in = listed.linked == listed.leg and listed.state in {LegState.RING, LegState.UP} and not leg.rung
-            if came_in and (self._is_door(leg, listed.context) or leg.endpoint in self.doors_seen):
+            if self._came_in(leg, listed):
                 self._arrived_unseen(leg, listed)
         elif not leg.channel:                            # ours from before the restart
             again = Leg(leg.id, listed.channel, listed.linked, leg.started_at, listed.state)
@@ -230,8 +241,14 @@ class Resync(CallBook):
                 self.doors_seen.add(again.endpoint)
                 self._tie(leg.call, listed.linked)
 
+    def _came_in(self, leg: Leg, listed: SnapshotLeg) -> bool:
+        """Whether a member is there whom nobody saw come in, and not the channel of one who is gone."""
+        rang_in = listed.linked == listed.leg and listed.state in {LegState.RING, LegState.UP} and not leg.rung
+        at_a_door = self._is_door(leg, listed.context) or leg.endpoint in self.doors_seen
+        return rang_in and at_a_door and not self._was_over(listed)
+
     def _arrived_unseen(self, leg: Leg, listed: SnapshotLeg) -> None:
-        """A member is there whom nobody saw come in. The switch tells the age in whole seconds, cut off."""
+        """The switch tells its age in whole seconds, cut off."""
         leg.started_at -= SECOND // 2
         if not self._is_door(leg, listed.context):
             leg.exten = ""                               # it is somewhere else by now: what was dialled is not known

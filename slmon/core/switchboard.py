@@ -7,6 +7,7 @@ when a phone with a person at it hears the member; dialling only tells when that
 from collections.abc import Callable
 
 from slmon.core import events as ev
+from slmon.core.audit import Audit
 from slmon.core.call import Call
 from slmon.core.callbook import CONFIRM, DISORDER, SAME_ID_AGAIN, SETTLE, CallBook, Due
 from slmon.core.events import Event, LegState
@@ -27,7 +28,7 @@ _ASKING_KEYS = frozenset({"Read", "ReadExten", "BackGround", "Background", "Wait
                           "PrivacyManager", "Authenticate", "VMAuthenticate"})
 
 
-class Switchboard(HandOvers, Resync, CallBook):
+class Switchboard(HandOvers, Resync, Audit, CallBook):
     """One PBX's calls.
 
     `goal_at` and `is_open` say what holds at an instant. The same events give the same facts, however often
@@ -203,26 +204,32 @@ class Switchboard(HandOvers, Resync, CallBook):
             self._end(member, event.at)              # its channel may live on to the end of an announcement
 
     def _leg_ended(self, event: ev.LegEnded) -> None:
+        self._over.pop(event.leg, None)
         leg = self.wiring.legs.get(event.leg)
         if leg is None or leg.ended_at is not None:
             return
-        leg.ended_at = event.at
-        self._at_the_door.pop(leg.id, None)
-        self._ended_legs.append((event.at, leg))
         member = self._by_leg.get(leg.id)
         if member is not None:
             self._came_through(member, event.context)
-            self._end(member, event.at)
-        call = leg.call
-        if call is not None and call.connecting is leg:
-            self._not_connected(call, event.at)
-        if leg.bridge is not None:                       # the switch said nothing of its leaving
-            self._left(leg, event.at)
-        had = leg.met
-        if had is not None and had.holder is leg and not had.company:
-            self._due(event.at + CONFIRM, Due.APART, had)
+        self._gone(leg, event.at)
         if leg.is_pipe and leg.pair is not None and leg.pair.met is not None:
             self._came_through(leg.pair.met, event.context)
+
+    def _gone(self, leg: Leg, at: Instant) -> None:
+        leg.ended_at = at
+        self._at_the_door.pop(leg.id, None)
+        self._ended_legs.append((at, leg))
+        member = self._by_leg.get(leg.id)
+        if member is not None:
+            self._end(member, at)
+        call = leg.call
+        if call is not None and call.connecting is leg:
+            self._not_connected(call, at)
+        if leg.bridge is not None:                       # the switch said nothing of its leaving
+            self._left(leg, at)
+        had = leg.met
+        if had is not None and had.holder is leg and not had.company:
+            self._due(at + CONFIRM, Due.APART, had)
 
     def _leg_renamed(self, event: ev.LegRenamed) -> None:
         leg = self.wiring.legs.get(event.leg)

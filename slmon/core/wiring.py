@@ -35,8 +35,9 @@ class Leg:
     """One channel, as far as it is known."""
 
     __slots__ = ("bridge", "call", "channel", "context", "dial_answered", "ended_at", "endpoint", "exten",
-                 "hung_up_at", "id", "key_asked_at", "key_at", "kind", "linked", "machine", "met", "pair", "parked",
-                 "picked_up_at", "rung", "shows_dialplan", "started_at", "state", "up_at", "up_between")
+                 "hung_up_at", "id", "key_asked_at", "key_at", "kind", "linked", "listed_at", "machine", "met", "pair",
+                 "parked", "picked_up_at", "rung", "shows_dialplan", "started_at", "state", "unlisted", "up_at",
+                 "up_between")
 
     def __init__(self, leg: LegId, channel: str, linked: LegId, started_at: Instant, state: LegState) -> None:
         self.id = leg
@@ -65,6 +66,8 @@ class Leg:
         self.ended_at: Instant | None = None
         self.parked = False
         self.machine: bool | None = None          # what the configuration calls it, once asked
+        self.listed_at: Instant = 0               # when the switch last had it in its list of channels
+        self.unlisted = 0                         # in how many lists since then it was missing
 
     @property
     def is_pipe(self) -> bool:
