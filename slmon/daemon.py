@@ -140,7 +140,7 @@ class Daemon:
         key = config.caller_key
         try:
             self.store = CallStore(config.store.path, None if key is None else CallerKey(
-                key.get_secret_value(), config.privacy.key_id))
+                key.get_secret_value(), config.privacy.key_id), spool=config.store.spool)
         except StoreError as error:
             raise StartError(str(error)) from None
         self._noted_doors: dict[str, int] = {}
@@ -170,9 +170,15 @@ class Daemon:
         try:
             self._restore(today, now)
         except StoreError as error:              # locked, or the disk is full: listen all the same, and show the hole
-            log.error("today's earlier calls are not shown", reason=str(error))
-            for watch in self.watches:
-                self.scoreboard.record(GapMarked(watch.name, today, now, "what was kept cannot be read"), retold=True)
+            self._say_not_shown(today, now, str(error))
+        else:
+            if self.store.spooled:
+                self._say_not_shown(today, now, f"{self.store.spooled} things of before wait to be saved")
+
+    def _say_not_shown(self, today: Instant, now: Instant, reason: str) -> None:
+        log.error("today's earlier calls are not all shown", reason=reason)
+        for watch in self.watches:
+            self.scoreboard.record(GapMarked(watch.name, today, now, "what was kept cannot be read"), retold=True)
 
     def _restore(self, today: Instant, now: Instant) -> None:
         records = list(self.store.since(today))

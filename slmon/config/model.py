@@ -195,6 +195,7 @@ class Store(Section):
     """[store]"""
 
     path: File = Path("slmon.db")
+    spool: File | None = None
 
 
 class Listen(Section):

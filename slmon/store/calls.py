@@ -2,11 +2,8 @@
 
 import os
 import sqlite3
-from collections.abc import Hashable
-from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import assert_never
 
 import structlog
 from sqlite_utils import Database
@@ -15,62 +12,38 @@ from slmon.core.facts import CallRecord, CallUnaccounted, GapMarked
 from slmon.core.instant import SECOND, Instant
 from slmon.core.reconcile import Account
 from slmon.privacy import CallerKey, kept_caller
-from slmon.store import schema
-from slmon.store.mending import Mended, write_account, write_mended
+from slmon.store import kept, schema
+from slmon.store.kept import Kept, Mend, Note, Purge
+from slmon.store.mending import Mended
 from slmon.store.reader import CallReader
-from slmon.store.rows import COLUMNS, call_row, step_rows, text, transfer_rows
 from slmon.store.schema import StoreBusy, StoreError
+from slmon.store.spool import Spool, places
 from slmon.store.writer import Writer, words
 
 __all__ = ["CallReader", "CallStore", "StoreError"]
 
 log = structlog.get_logger(__name__)
 
-SAME_CALL = 3600 * SECOND          # the same id later than this is another call
 BATCH_SECONDS = 0.5
 RETRY_SECONDS = 1.0
+SPOOL_SECONDS = 60.0               # so long at most a start waits for what was spooled before
+IN_MEMORY = 10_000                 # calls and other things at most, while they can be written nowhere
 DAY = 24 * 3600 * SECOND
 
 _PASSES = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-
-_FIND = ("SELECT id FROM calls WHERE call = ? AND arrived_at BETWEEN ? AND ? "
-         "ORDER BY abs(arrived_at - ?) LIMIT 1")
-_INSERT = f"INSERT INTO calls ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
-_UPDATE = f"UPDATE calls SET {', '.join(f'{column} = ?' for column in COLUMNS)} WHERE id = ?"
-_MARK_GAP = ("INSERT INTO gaps (pbx, since, until, reason) VALUES (?, ?, ?, ?) "
-             "ON CONFLICT (pbx, since) DO UPDATE SET until = excluded.until, reason = excluded.reason")
-_NOTE = "INSERT INTO notes (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
-
-
-@dataclass(frozen=True, slots=True)
-class _Note:
-    name: str
-    value: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Purge:
-    before: Instant
-
-
-@dataclass(frozen=True, slots=True)
-class _Mend:
-    mended: Mended
-    at: Instant
-
-
-_Kept = CallRecord | GapMarked | CallUnaccounted | _Note | _Purge | _Mend | Account
 
 
 class CallStore(CallReader):
     """The stored calls of one file, for the one process that writes them."""
 
     def __init__(self, path: Path, caller_key: CallerKey | None = None, *, batch_seconds: float = BATCH_SECONDS,
-                 retry_seconds: float = RETRY_SECONDS) -> None:
+                 retry_seconds: float = RETRY_SECONDS, spool: Path | None = None, in_memory: int = IN_MEMORY
+                 ) -> None:
         """Raises StoreError when another process writes to the file, or it cannot be used.
 
         A broken file is set aside first, see `set_aside`. A full disk or a locked database is no error: see `trouble`.
-        `caller_key` makes pseudonyms of callers' numbers; without it no caller is kept.
+        `caller_key` makes pseudonyms of callers' numbers; without it no caller is kept. `spool`: the folder where what
+        cannot be written waits when the database's own cannot be written either; else the system's temporary one.
         """
         super().__init__(path)
         self.set_aside: Path | None = None
@@ -78,56 +51,63 @@ class CallStore(CallReader):
         self._caller_key = caller_key
         self._lock = _lock(path)
         try:
-            self._checked = self._look()
+            self._checked = ready = self._look()
         except BaseException:
             self._lock.close()
             raise
-        self._writer: Writer[_Kept] = Writer(self._connect, _write, batch_seconds, retry_seconds)
+        self._spool = Spool[Kept](places(path, spool), kept.to_line, kept.from_line)
+        self._writer: Writer[Kept] = Writer(self._connect, kept.write, kept.condensed, self._spool, batch_seconds,
+                                            retry_seconds, in_memory)
+        if ready and self._spool.waiting:
+            self.flush(SPOOL_SECONDS)                # who asks what was kept shall find it
 
     # -- saving
 
     def save(self, record: CallRecord) -> None:
         """Keep what is known of a call, in place of what was. Never waits; on disk within a second."""
-        kept = replace(record, caller=kept_caller(record.caller, self._caller_key))
-        self._put((CallRecord, record.call, record.arrived_at), kept)
+        self._put(self._hidden(record))
 
     def mend(self, mended: Mended, at: Instant) -> None:
         """Keep a call as other sources make it, what they told, and what was changed at this instant."""
-        def hidden(record: CallRecord) -> CallRecord:
-            return replace(record, caller=kept_caller(record.caller, self._caller_key))
-
-        kept = Mended(hidden(mended.record), mended.stored, mended.heard, tuple(
-            replace(each, record=hidden(each.record)) for each in mended.accounts))
-        self._put((_Mend, kept.record.call, kept.record.arrived_at), _Mend(kept, at))
+        self._put(Mend(Mended(self._hidden(mended.record), mended.stored, mended.heard, tuple(
+            self._hidden_account(each) for each in mended.accounts)), at))
 
     def keep_account(self, account: Account) -> None:
         """Keep what a source told, though no call is known that it tells of."""
-        kept = replace(account, record=replace(
-            account.record, caller=kept_caller(account.record.caller, self._caller_key)))
-        self._put((Account, kept.source, kept.record.call, kept.record.arrived_at), kept)
+        self._put(self._hidden_account(account))
 
     def mark_gap(self, gap: GapMarked) -> None:
         """Keep a gap; the same beginning again replaces it, so that an open gap can be closed."""
-        self._put((GapMarked, gap.pbx, gap.since), gap)
+        self._put(gap)
 
     def mark_unaccounted(self, fact: CallUnaccounted) -> None:
         """Keep that nobody saw this call's end or answer."""
-        self._put((CallUnaccounted, fact), fact)
+        self._put(fact)
 
     def put_note(self, name: str, value: str) -> None:
         """Keep a word under a name, such as the last moment that a PBX was heard."""
-        self._put((_Note, name), _Note(name, value))
+        self._put(Note(name, value))
 
     def purge(self, keep_days: int, now: Instant) -> None:
         """Delete calls, gaps and unaccounted calls that are older; a call that is open yet stays."""
-        self._put(_Purge, _Purge(now - keep_days * DAY))
+        self._put(Purge(now - keep_days * DAY))
 
     # -- how it goes
 
     @property
     def pending(self) -> int:
-        """How many calls and other things are not on disk yet."""
+        """How many calls and other things are not in the database yet."""
         return self._writer.pending
+
+    @property
+    def spooled(self) -> int:
+        """How many of them are on disk beside it, and survive a kill."""
+        return self._spool.waiting
+
+    @property
+    def dropped(self) -> int:
+        """How many were let go of, for nothing could be written anywhere; their time is kept as a gap."""
+        return self._writer.dropped
 
     @property
     def trouble(self) -> str | None:
@@ -140,23 +120,34 @@ class CallStore(CallReader):
         return self._writer.refused
 
     def flush(self, timeout: float | None = None) -> bool:
-        """Wait until all that was saved before is on disk; False when the time ran out. Not for the event loop."""
+        """Wait until all that was saved before is in the database; False when the time ran out. Not for the event loop.
+        """
         return self._writer.flush(timeout)
 
     def close(self, timeout: float | None = 10.0) -> bool:
-        """Write what waits and let go of the file; False when something could not be written in time."""
+        """Write what waits and let go of the file; False when something is neither in the database nor in the spool."""
         try:
             written = self._writer.close(timeout)
             if not written:
-                log.error("closed with calls that are not saved", waiting=self.pending, reason=self.trouble)
+                log.error("closed with calls that are not saved", waiting=self.pending - self.spooled,
+                          reason=self.trouble)
+            if self.spooled:
+                log.warning("some calls wait beside the database, to be saved at the next start", waiting=self.spooled,
+                            spool=" ".join(map(str, self._spool.paths)))
             return written
         finally:
             self._lock.close()
 
     # -- inside
 
-    def _put(self, key: Hashable, item: _Kept) -> None:
-        self._writer.put(key, item)
+    def _put(self, item: Kept) -> None:
+        self._writer.put(kept.key_of(item), item)
+
+    def _hidden(self, record: CallRecord) -> CallRecord:
+        return replace(record, caller=kept_caller(record.caller, self._caller_key))
+
+    def _hidden_account(self, account: Account) -> Account:
+        return replace(account, record=self._hidden(account.record))
 
     def _look(self) -> bool:
         """Whether the database is sound and ready now."""
@@ -222,51 +213,3 @@ def _owner(lock: Path) -> str:
         return f" (process {int(lock.with_suffix('.pid').read_text(encoding='ascii'))})"
     except (OSError, ValueError):
         return ""
-
-
-def _write(db: Database, item: _Kept) -> None:
-    match item:
-        case CallRecord():
-            _write_call(db, item)
-        case GapMarked():
-            db.execute(_MARK_GAP, (text(item.pbx), item.since, item.until, text(item.reason)))
-        case CallUnaccounted():
-            db.execute("INSERT OR IGNORE INTO unaccounted (call, at, reason) VALUES (?, ?, ?)",
-                       (text(item.call), item.at, text(item.reason)))
-        case _Note():
-            db.execute(_NOTE, (text(item.name), text(item.value)))
-        case _Purge():
-            _purge(db, item.before)
-        case Account():
-            write_account(db, item)
-        case _Mend():
-            _write_call(db, item.mended.record)
-            write_mended(db, item.mended, item.at)
-        case _:
-            assert_never(item)
-
-
-def _write_call(db: Database, record: CallRecord) -> None:
-    row = call_row(record)
-    at = record.arrived_at
-    found = db.execute(_FIND, (text(record.call), at - SAME_CALL, at + SAME_CALL, at)).fetchone()
-    if found is None:
-        call_id = db.execute(_INSERT, row).lastrowid
-        assert call_id is not None
-    else:
-        (call_id,) = found
-        db.execute(_UPDATE, (*row, call_id))
-        db.execute("DELETE FROM steps WHERE call_id = ?", (call_id,))
-        db.execute("DELETE FROM transfers WHERE call_id = ?", (call_id,))
-    with closing(db.conn.cursor()) as cursor:
-        cursor.executemany("INSERT INTO steps VALUES (?, ?, ?, ?, ?)", step_rows(call_id, record.steps))
-        cursor.executemany("INSERT INTO transfers VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                           transfer_rows(call_id, record.transfers))
-
-
-def _purge(db: Database, before: Instant) -> None:
-    db.execute("DELETE FROM calls WHERE arrived_at < ? AND ended_at IS NOT NULL", (before,))
-    db.execute("DELETE FROM gaps WHERE until < ?", (before,))
-    db.execute("DELETE FROM unaccounted WHERE at < ?", (before,))
-    db.execute("DELETE FROM accounts WHERE arrived_at < ?", (before,))
-    db.execute("DELETE FROM corrections WHERE arrived_at < ?", (before,))

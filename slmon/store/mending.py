@@ -12,6 +12,11 @@ from slmon.store.rows import record_from, record_json, text
 
 _UNTOLD = {"steps", "caller", "quality"}        # the journey follows from the rest; a caller is nobody's business
 
+_CORRECT = """
+    INSERT INTO corrections (corrected_at, call, arrived_at, field, before, after, source)
+    SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE NOT EXISTS (
+        SELECT 1 FROM corrections WHERE call = ?2 AND corrected_at = ?1 AND field = ?4 AND arrived_at = ?3)"""
+
 
 @dataclass(frozen=True, slots=True)
 class Correction:
@@ -53,9 +58,7 @@ def write_mended(db: Database, mended: Mended, at: Instant) -> None:
     for account in mended.accounts:
         write_account(db, account)
     for each in mended.corrections():
-        db.execute("INSERT INTO corrections (corrected_at, call, arrived_at, field, before, after, source) "
-                   "VALUES (?, ?, ?, ?, ?, ?, ?)", (at, text(each.call), each.arrived_at, each.field, each.before,
-                                                    each.after, each.source))
+        db.execute(_CORRECT, (at, text(each.call), each.arrived_at, each.field, each.before, each.after, each.source))
     if record.outcome is not Outcome.LOST:
         db.execute("DELETE FROM unaccounted WHERE call = ?", (text(record.call),))
 

@@ -10,6 +10,7 @@ import structlog
 from sqlite_utils import Database
 
 from slmon.store.schema import StoreError, broken, code_of
+from slmon.store.spool import Spool
 
 log = structlog.get_logger(__name__)
 
@@ -34,41 +35,57 @@ def words(error: BaseException) -> str:
 
 
 class Writer(Generic[Item]):
-    """Writes items in the background; a later item of the same key replaces one that still waits."""
+    """Writes items in the background; a later item of the same key replaces one that still waits.
+
+    What cannot be written goes into the spool; where that fails too it waits in memory, up to a bound.
+    """
 
     def __init__(self, connect: Callable[[], Database], write: Callable[[Database, Item], None],
-                 batch_seconds: float, retry_seconds: float) -> None:
-        """`connect` and `write` run on the writer's own thread; `write` puts one item into an open transaction."""
+                 condense: Callable[[list[Item]], tuple[dict[Hashable, Item], int]], spool: Spool[Item],
+                 batch_seconds: float, retry_seconds: float, in_memory: int) -> None:
+        """`connect`, `write` and `condense` run on the writer's own thread; `write` puts one item into an open
+        transaction. `condense` says what must stay of items for which memory has no room, and how many are let go."""
         self._connect = connect
         self._write = write
+        self._condense = condense
+        self._spool = spool
         self._batch_seconds = batch_seconds
         self._retry_seconds = retry_seconds
+        self._in_memory = in_memory
         self._changed = threading.Condition()
         self._waiting: dict[Hashable, Item] = {}
         self._in_hand: dict[Hashable, Item] = {}
-        self._taken = 0                        # how many puts there were,
-        self._batch_end = 0                    # up to which of them are in hand,
-        self._durable = 0                      # and up to which all is on disk
+        self._taken = 1 if spool.waiting else 0    # how many puts there were, what was spooled before being one,
+        self._batch_end = self._taken              # up to which of them are in hand,
+        self._durable = 0                          # and up to which all is in the database
         self._hurry = False
         self._closing = False
         self._given_up = False
         self._trouble: str | None = None
-        self._db: Database | None = None       # the thread's own
+        self._spool_trouble: str | None = None
+        self._db: Database | None = None           # the thread's own
+        self.trouble_since: float | None = None
+        """Since when nothing can be written, by the host's clock in seconds since 1970."""
         self.refused = 0
         """Items that can never be written; each was logged."""
+        self.dropped = 0
+        """Items that were let go of, for there was room nowhere."""
         self._thread = threading.Thread(target=self._run, name="store writer", daemon=True)
         self._thread.start()
 
     @property
     def pending(self) -> int:
-        """How many items are not on disk yet."""
+        """How many items are not in the database yet."""
         with self._changed:
-            return len(self._waiting.keys() | self._in_hand.keys())
+            return len(self._waiting.keys() | self._in_hand.keys()) + self._spool.waiting
 
     @property
     def trouble(self) -> str | None:
         """Why nothing can be written at the moment, in words; None while all is well."""
-        return self._trouble
+        if self._trouble is None or self._spool_trouble is None:
+            return self._trouble
+        lost = f"; {self.dropped} calls are lost" if self.dropped else ""
+        return f"{self._trouble}; the spool cannot be written either: {self._spool_trouble}{lost}"
 
     def put(self, key: Hashable, item: Item) -> None:
         """Have the item written. Never waits for the disk."""
@@ -91,7 +108,7 @@ class Writer(Generic[Item]):
                                           ) and self._durable >= wanted
 
     def close(self, timeout: float | None) -> bool:
-        """Write what waits and stop; False when something could not be written in time."""
+        """Write what waits and stop; False when something is neither in the database nor in the spool."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
@@ -100,12 +117,14 @@ class Writer(Generic[Item]):
             self._given_up = True
             self._changed.notify_all()
         self._thread.join(timeout)
-        return written
+        return written or not (self._thread.is_alive() or self._waiting or self._in_hand)
 
     # -- the thread
 
     def _run(self) -> None:
         try:
+            if self._spool.waiting:
+                self._put_down()
             while self._take():
                 self._put_down()
         finally:
@@ -130,40 +149,46 @@ class Writer(Generic[Item]):
         began = time.monotonic()
         while True:
             try:
-                self._write_batch()
+                self._write_all()
             except Exception as error:      # whatever it is: the calls are kept, and it is said
                 self._in_trouble(error)
+                self._put_aside()
                 if not self._wait_to_retry():
+                    self._put_aside()
                     return
             else:
                 break
         if self._trouble is not None:
-            log.warning("saving again", after_seconds=round(time.monotonic() - began, 1))
+            log.warning("saving again", after_seconds=round(time.monotonic() - began, 1), dropped=self.dropped)
         with self._changed:
-            self._trouble = None
+            self._trouble = self._spool_trouble = self.trouble_since = None
             self._in_hand = {}
             self._durable = self._batch_end
             self._changed.notify_all()
 
-    def _write_batch(self) -> None:
+    def _write_all(self) -> None:
         if self._db is None:
             self._db = self._connect()
+        self._spool.give_back(self._db, self._write_batch)     # it came before what is in hand
+        self._write_batch(self._db, list(self._in_hand.values()))
+
+    def _write_batch(self, db: Database, items: list[Item]) -> None:
         try:
-            with self._db.atomic():
-                for item in self._in_hand.values():
-                    self._write(self._db, item)
+            with db.atomic():
+                for item in items:
+                    self._write(db, item)
         except (sqlite3.OperationalError, StoreError):
             raise
         except sqlite3.DatabaseError as error:
             if broken(error):
                 raise
-            self._one_by_one(self._db)
+            self._one_by_one(db, items)
         except (ValueError, OverflowError, TypeError):
-            self._one_by_one(self._db)
+            self._one_by_one(db, items)
 
-    def _one_by_one(self, db: Database) -> None:
+    def _one_by_one(self, db: Database, items: list[Item]) -> None:
         """One item that can never be written must not keep the others from it."""
-        for item in self._in_hand.values():
+        for item in items:
             try:
                 with db.atomic():
                     self._write(db, item)
@@ -175,9 +200,38 @@ class Writer(Generic[Item]):
         said = words(error)
         if said != self._trouble:
             log.error("not saving", reason=said, waiting=self.pending)
+        if self.trouble_since is None:
+            self.trouble_since = time.time()
         self._trouble = said
         if code_of(error) not in _KEEP_OPEN:
             self._disconnect()
+
+    def _put_aside(self) -> None:
+        """Have what is in hand on disk at least; what can be put nowhere stays in memory as far as there is room."""
+        try:
+            self._spool.keep(self._in_hand.values())
+        except OSError as error:
+            said = error.strerror or str(error)
+            if said != self._spool_trouble:
+                log.error("the spool cannot be written either", spool=error.filename, reason=said,
+                          in_memory=len(self._in_hand), at_most=self._in_memory)
+            self._spool_trouble = said
+            self._make_room()
+        else:
+            self._spool_trouble = None
+            with self._changed:
+                self._in_hand = {}
+
+    def _make_room(self) -> None:
+        surplus = list(self._in_hand)[:max(0, len(self._in_hand) - self._in_memory)]
+        if not surplus:
+            return
+        with self._changed:
+            stay, gone = self._condense([self._in_hand.pop(key) for key in surplus])
+            self._in_hand = {**stay, **self._in_hand}
+        if not self.dropped:
+            log.error("calls are dropped, for they can be written nowhere; /-/ready counts them")
+        self.dropped += gone
 
     def _wait_to_retry(self) -> bool:
         """Wait, and take in what came meanwhile; False when closing took too long, for then nobody waits any more."""
