@@ -30,6 +30,7 @@ from slmon.store.calls import CallStore
 from slmon.store.history import History
 from slmon.store.schema import StoreError
 from slmon.web.app import House, make_app, serve
+from slmon.web.board import Keeping
 
 HEARD_EVERY_SECONDS = 5.0        # so far back at most a restart has to look for what it missed
 ASK_AGAIN_SECONDS = 0.25         # for a sign of life, when a verdict waits for it
@@ -295,9 +296,13 @@ class Daemon:
     def _ready(self) -> str | None:
         return None if self.store.trouble is None else f"not saving: {self.store.trouble}"
 
+    def _keeping(self) -> Keeping:
+        return Keeping(self.store.not_saving_since, self.store.set_aside is not None)
+
     async def _keep_noting(self) -> None:
         while True:
             await asyncio.sleep(HEARD_EVERY_SECONDS)
+            await asyncio.to_thread(self.store.look_aside)
             self._note_heard()
 
     def _note_heard(self) -> None:
@@ -340,7 +345,7 @@ class Daemon:
         return House(
             name=self.config.site.name, zone=self.config.site.zone, views=self.config.views, snapshot=self.snapshot,
             changed=self.changed, metrics=self.metrics.render, history=self._days, ready=self._ready,
-            language=self.config.site.language, demo=self._demo, hosts=self.config.web.hosts,
+            keeping=self._keeping, language=self.config.site.language, demo=self._demo, hosts=self.config.web.hosts,
             frame_ancestors=self.config.web.frame_ancestors,
             silent_after_seconds=self.config.web.silent_after_seconds)
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import signal
 import socket
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -363,6 +364,7 @@ async def test_on_a_full_disk_the_daemon_counts_on_says_so_and_saves_all_when_th
                 return status, "not saving: the disk cannot be written" in text
 
             await until(ready, (503, True))
+            assert (await running.board())["not_saving_since"] <= time.time() * 1000
             await until(lambda: at_least(running, "slmon_calls_offered_total", 1))
             await until(lambda: at_least(running, "slmon_store_pending", 1))
             await whole_day(server)
@@ -370,5 +372,6 @@ async def test_on_a_full_disk_the_daemon_counts_on_says_so_and_saves_all_when_th
             disk(running, -1)
             await until(lambda: metric(running, "slmon_store_pending"), 0.0)
             await until(ready, (200, False))
+            assert (await running.board())["not_saving_since"] is None
         assert len(lines_with("saving again", running.said)) == 1
         assert differences(server.day, kept(config)) == []

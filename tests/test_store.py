@@ -392,6 +392,18 @@ def test_a_broken_database_is_set_aside_and_a_new_one_begins(path, damage):
         assert kept(store) == [FULL]
 
 
+def test_a_broken_database_is_spoken_of_until_a_person_takes_it_away(path):
+    path.write_bytes(b"no database at all " * 100)
+    with opened(path) as store:
+        broken = store.set_aside
+    assert broken is not None
+    with opened(path) as store:
+        assert store.set_aside == broken
+        broken.rename(broken.with_name("elsewhere.db"))
+        store.look_aside()
+        assert store.set_aside is None
+
+
 def test_what_a_broken_database_had_not_taken_in_yet_does_not_spill_into_the_new_one(store, path, tmp_path):
     store.save(FULL)
     store.flush(60)

@@ -94,6 +94,14 @@ def test_time_going_by_is_not_a_new_picture() -> None:
     assert one.event != other.event
 
 
+def test_a_picture_tells_since_when_nothing_is_saved_and_that_earlier_calls_are_set_aside() -> None:
+    troubled = board.picture(Scene().snapshot(""), "v", board.Keeping(NINE, set_aside=True)).drawn
+    assert json.loads(troubled)["not_saving_since"] == NINE // 1000
+    assert json.loads(troubled)["set_aside"] is True
+    assert (figures(Scene().snapshot(""))["not_saving_since"], figures(Scene().snapshot(""))["set_aside"]) == (
+        None, False)
+
+
 def test_desks_that_may_not_be_shown_are_none_and_not_zero() -> None:
     assert figures(Scene(desks=(0, 0, 0)).snapshot(""))["desks"] is not None
     assert figures(Scene(desks=None).snapshot(""))["desks"] is None

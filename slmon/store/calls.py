@@ -47,7 +47,7 @@ class CallStore(CallReader):
         """
         super().__init__(path)
         self.set_aside: Path | None = None
-        """Where a broken database was moved; it is for a person to look at."""
+        """The last broken database that lies beside it, for a person to act on: merge it, or take it away."""
         self._caller_key = caller_key
         self._lock = _lock(path)
         try:
@@ -115,6 +115,12 @@ class CallStore(CallReader):
         return self._writer.trouble
 
     @property
+    def not_saving_since(self) -> Instant | None:
+        """Since when nothing can be saved, by the host's clock."""
+        since = self._writer.trouble_since
+        return None if since is None else round(since * SECOND)
+
+    @property
     def refused(self) -> int:
         """How many things could never be written, whatever the disk does; a mistake of ours, and logged."""
         return self._writer.refused
@@ -137,6 +143,10 @@ class CallStore(CallReader):
             return written
         finally:
             self._lock.close()
+
+    def look_aside(self) -> None:
+        """Look again whether a broken database lies there. Not for the event loop."""
+        self.set_aside = max(schema.broken_databases(self.path), default=None)
 
     # -- inside
 
@@ -168,8 +178,8 @@ class CallStore(CallReader):
     def _open(self, check: bool) -> Database:
         db, aside = schema.opened(self.path, check)
         if aside is not None:
-            self.set_aside = aside
             log.error("the database was damaged and is set aside; a new one begins", set_aside=str(aside))
+        self.look_aside()
         return db
 
 

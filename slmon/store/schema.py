@@ -4,6 +4,7 @@ Every moment is stored as whole microseconds since 1970 UTC, as the core has it:
 """
 
 import errno
+import glob
 import os
 import sqlite3
 from datetime import UTC, datetime
@@ -15,6 +16,8 @@ from sqlite_utils.migrations import Migrations
 
 APPLICATION = 0x736C6D6E          # "slmn": tells this database from another program's
 BUSY_SECONDS = 1.0
+BROKEN = ".broken-"
+COMPANIONS = ("-wal", "-shm")
 
 migrations = Migrations("slmon")
 """Names are for good: what has run on a house's database is never changed, only followed by another."""
@@ -154,6 +157,12 @@ def opened(path: Path, check: bool = True) -> tuple[Database, Path | None]:
     return _ready(path, _connected(path), check), aside
 
 
+def broken_databases(path: Path) -> list[Path]:
+    """The broken databases that lie beside it, the oldest first."""
+    names = sorted(path.parent.glob(f"{glob.escape(path.name)}{BROKEN}*"))
+    return [each for each in names if not each.name.endswith(COMPANIONS)]
+
+
 def broken(error: BaseException) -> bool:
     """Whether the file itself is damaged, or no database at all."""
     return code_of(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -226,7 +235,7 @@ def _set_aside(path: Path, connection: sqlite3.Connection) -> Path:
         connection.close()                         # there an open file cannot be renamed;
     aside = _free_name(path)
     path.rename(aside)
-    for companion in ("-wal", "-shm"):
+    for companion in COMPANIONS:
         if Path(f"{path}{companion}").exists():
             Path(f"{path}{companion}").rename(f"{aside}{companion}")
     connection.close()                             # elsewhere it comes last, for SQLite deletes its journal with it
@@ -234,6 +243,6 @@ def _set_aside(path: Path, connection: sqlite3.Connection) -> Path:
 
 
 def _free_name(path: Path) -> Path:
-    stamp = f"{path.name}.broken-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    stamp = f"{path.name}{BROKEN}{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     names = (stamp if number == 1 else f"{stamp}-{number}" for number in count(1))
     return next(name for name in map(path.with_name, names) if not name.exists())

@@ -22,6 +22,7 @@ from slmon.core.board import Snapshot
 from slmon.core.instant import as_datetime
 from slmon.core.site import View
 from slmon.web import board
+from slmon.web.board import Keeping
 from slmon.web.goals import History, goals_page
 from slmon.web.pages import Pages
 from slmon.web.period import Kind, around, period_of
@@ -44,6 +45,7 @@ class House:
     history: History                                       # the days of a view
     metrics: Callable[[str], tuple[bytes, str]]            # for an Accept header: text and its content type
     ready: Callable[[], str | None] = lambda: None         # None, or in words what is not up yet
+    keeping: Callable[[], Keeping] = Keeping               # how it goes with the store
     language: str = "da"
     demo: bool = False
     hosts: Collection[str] = ()                            # names this server is called by, beside localhost
@@ -63,7 +65,7 @@ def make_app(house: House) -> web.Application:
     views = {view.name: view for view in house.views}
 
     def draw(view: str) -> Picture:
-        return board.picture(house.snapshot(view), version)
+        return board.picture(house.snapshot(view), version, house.keeping())
 
     streams = Streams(draw, house.changed, house.browsers_at_most)
 

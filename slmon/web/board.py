@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from slmon.core.board import HalfHour, LinkState, Snapshot
@@ -15,9 +16,18 @@ from slmon.web.stream import Picture
 from slmon.web.words import decimals_that_tell
 
 
-def picture(snapshot: Snapshot, version: str) -> Picture:
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """How it goes with the store, as far as a board has to say."""
+
+    not_since: Instant | None = None       # nothing is saved since then
+    set_aside: bool = False                # earlier calls are in a damaged database that waits for a person
+
+
+def picture(snapshot: Snapshot, version: str, keeping: Keeping = Keeping()) -> Picture:
     """The snapshot as a server-sent event; `drawn` leaves out what only tells that time goes by."""
-    figures = _encoded(_figures(snapshot))
+    figures = _encoded({**_figures(snapshot), "not_saving_since": _ms(keeping.not_since),
+                        "set_aside": keeping.set_aside})
     heard = _heard(snapshot.links)
     time = _encoded({"at": _ms(snapshot.at), "heard": _ms(heard), "version": version})
     return Picture(figures, b'data: {"time":%b,"figures":%b}\n\n' % (time, figures))

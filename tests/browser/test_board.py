@@ -22,6 +22,7 @@ from slmon.core.hours import Phase
 from slmon.core.instant import SECOND
 from slmon.core.site import View
 from slmon.web.app import STREAMS, House, make_app, serve
+from slmon.web.board import Keeping
 from slmon.web.goals import Day
 
 CHROMIUM = Path(os.environ.get("SLMON_CHROMIUM", "/usr/bin/chromium"))
@@ -385,6 +386,18 @@ async def test_one_pbx_of_several_that_is_gone_is_named(visit: Visit) -> None:
 async def test_a_pbx_that_says_nothing_while_open_is_not_live(visit: Visit) -> None:
     page = await visit(house_of(scenes()), "board/silent")
     await expect(page.locator("#message-title")).to_have_text("Intet hørt fra telefonanlægget siden 10.00")
+
+
+@pytest.mark.parametrize(("keeping", "words"), [
+    (Keeping(not_since=NINE + 4 * HOUR, set_aside=True), "gemmer ikke siden 13.00"),
+    (Keeping(set_aside=True), "hul i data 4 min. · ældre tal mangler")])
+async def test_a_board_whose_calls_are_not_kept_says_so(visit: Visit, keeping: Keeping, words: str) -> None:
+    page = await visit(house_of(Scene(gaps={3: 240.0}), keeping=lambda: keeping))
+    for width, height in SIZES:
+        await page.set_viewport_size({"width": width, "height": height})
+        await expect(page.locator("#notice")).to_have_text(words)
+        await expect(page.locator("#hours")).to_be_hidden()
+        assert await page.evaluate(OUTSIDE) == [], (width, height)
 
 
 async def test_when_the_server_goes_the_board_says_so_and_when_it_is_back_it_lives_again(

@@ -75,11 +75,13 @@ function drawDesks({ desks }, stale, words) {
 }
 
 // What makes today's figures less than sure, in words; "" when nothing does.
-function notice({ undecided, gap }, { _, ngettext }) {
+function notice({ undecided, gap, not_saving_since: unsaved, set_aside: lacking }, { _, ngettext, clock }) {
+  if (unsaved) return _("not saving since %(time)s", { time: clock(unsaved) });
   const parts = [];
   if (undecided) parts.push(ngettext("%(n)s undecided", "%(n)s undecided", undecided));
   if (gap >= 1) parts.push(gap < 60 ? _("gap in data %(n)s s", { n: Math.round(gap) })
     : _("gap in data %(n)s min.", { n: Math.round(gap / 60) }));
+  if (lacking && parts.length < 2) parts.push(_("older figures missing"));      // as far as there is room
   return parts.join(" · ");
 }
 
