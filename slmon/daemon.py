@@ -16,7 +16,7 @@ from slmon.ami.link import Link, LinkState, PbxAccess
 from slmon.backfill.mender import Mender
 from slmon.config import Config, Pbx
 from slmon.core.board import Day, Snapshot
-from slmon.core.events import Event, StreamLost
+from slmon.core.events import ClockSet, Event, StreamLost
 from slmon.core.facts import CallEnded, CallId, CallRecord, CallUnaccounted, Fact, GapMarked, OddityNoticed
 from slmon.core.goals import Goals
 from slmon.core.hidden import CallCount
@@ -66,7 +66,7 @@ class Watch:
         facts: list[Fact] = []
         for event in events:
             facts += self._understood(event)
-            if not isinstance(event, StreamLost):            # that one is our own word
+            if not isinstance(event, StreamLost | ClockSet):     # those are our own words
                 self.last_event_at = event.at
         self._take(self, facts)
         self._set_timer()
@@ -75,7 +75,7 @@ class Watch:
         """What follows from the event. A mistake of ours must not stop the listening: it is told, counted, resynced."""
         facts: list[Fact] = []
         try:
-            if not isinstance(event, StreamLost):            # that one says since when nothing was heard
+            if not isinstance(event, StreamLost | ClockSet):     # those say themselves up to when all was heard
                 facts += self.switchboard.advance(event.at)  # by itself, so that what fell due before is not lost
             facts += self.switchboard.apply(event)
         except Exception:
@@ -310,7 +310,7 @@ class Daemon:
             until = watch.link.heard_until
             if until is not None:
                 self.store.put_note(f"heard {watch.name}", str(until))
-                count = watch.switchboard.hidden.last
+                count = watch.switchboard.count
                 self.store.put_note(f"count {watch.name}",
                                     "" if count is None else f"{count.at} {count.handled} {count.boot}")
 

@@ -38,7 +38,8 @@ NONE = ""
 MOST_CHILDREN = 200
 CALL = ("pbx", "line", "queue")
 Key = TypeVar("Key")
-ODDITIES = ("clock_stepped_back", "not_understood", "unannounced_leg")
+ODDITIES = ("clock_stepped_back", "clock_stepped_forward", "never_hung_up", "not_understood", "stuck_channel",
+            "unannounced_leg")
 UNACCOUNTED_REASONS = ("lost",)
 
 
@@ -176,7 +177,7 @@ class _Now(Collector):
             child = self._labels.of(call.names)
             if call.place is Place.WAITING:
                 waiting[child] += 1
-                longest[child] = max(longest.get(child, 0.0), seconds_between(call.arrived_at, now))
+                longest[child] = max(longest.get(child, 0.0), seconds_between(call.arrived_at + call.clock_by, now))
             talking[child] += int(call.place is Place.TALKING)
         children = _children(self._labels, self._scoreboard.totals.names | {*waiting, *talking})
         for name, text, values in (

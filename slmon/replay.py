@@ -61,8 +61,8 @@ def replay(
             tell(switchboard.apply(StreamLost(translator.at, translator.at, "connection ended")))
         translator = _connection(path, switchboard, tell, found, progress, chunk)
     tell(switchboard.finish())
-    found.calls += [call.record() for call in switchboard.calls.values()]
-    found.ended_at = switchboard.now
+    found.calls += switchboard.open_records()
+    found.ended_at = switchboard.told_until
     found.calls.sort(key=lambda record: (record.arrived_at, record.call))
     return found
 

@@ -83,7 +83,7 @@ def after(*told: Iterable[Event], doors: Doors = DOORS, goal: Goal | None = None
           is_open: Callable[[Instant], bool] = lambda at: True) -> House:
     """What is known when this has been told, and long after."""
     house = during(*told, doors=doors, goal=goal, is_open=is_open)
-    house.wait(house.board.now / SECOND + LONG_AFTER)
+    house.wait(house.board.told_until / SECOND + LONG_AFTER)
     house.facts += house.board.finish()
     return house
 

@@ -121,7 +121,7 @@ def test_without_any_hang_up_told_the_calls_are_the_same_but_for_their_ends(name
     whole = House(recording(name).board()).hear(heard_of(name))
     whole.facts += whole.board.finish()
     house = House(recording(name).board()).hear(event for event in heard_of(name) if not isinstance(event, ev.LegEnded))
-    last = house.board.now / SECOND
+    last = house.board.told_until / SECOND
     house.hear(listed(last + 60), listed(last + 120)).wait(last + 200)
     told = {record.call: record for record in house.calls()}
     for record in whole.calls():

@@ -52,7 +52,7 @@ def board_of(name: str, goal: Goal = SHORT) -> Switchboard:
 
 def facts_of(board: Switchboard, told) -> list[Fact]:
     facts = [fact for event in told for fact in board.apply(event)]
-    return facts + board.advance(board.now + 60 * SECOND) + board.finish()
+    return facts + board.advance(board.told_until + 60 * SECOND) + board.finish()
 
 
 def disturbed(told, how: str, random) -> list[Event]:
@@ -161,7 +161,7 @@ def test_time_told_in_between_changes_no_fact(name, seed):
         ticked += board.apply(event)
         while random.random() < 0.3:
             ticked += board.advance(random.randint(event.at, max(event.at, after.at)))
-    ticked += board.advance(board.now + 60 * SECOND) + board.finish()
+    ticked += board.advance(board.told_until + 60 * SECOND) + board.finish()
     assert counted(ticked) == counted(facts_of(board_of(name), day(name)))
 
 
@@ -175,7 +175,7 @@ def test_waiting_from_deadline_to_deadline_is_as_good_as_any_tick():
         while (due := board.next_deadline()) is not None and due < event.at:
             facts += board.advance(due)
         facts += board.apply(event)
-    facts += board.advance(board.now + 60 * SECOND) + board.finish()
+    facts += board.advance(board.told_until + 60 * SECOND) + board.finish()
     assert counted(facts) == counted(facts_of(board_of("smoke-min"), day("smoke-min")))
 
 
@@ -186,7 +186,7 @@ def test_the_verdict_told_is_the_one_that_follows_from_the_record(name, goal):
     facts = facts_of(board, day(name))
     told = {fact.call: (fact.verdict, fact.at) for fact in facts if isinstance(fact, CallJudged)}
     for record in records_of(board, facts):
-        assert told.get(record.call) == judge(record, goal, board.now), record
+        assert told.get(record.call) == judge(record, goal, board.told_until), record
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -35,11 +35,11 @@ class Listener(Protocol):
     def on_bytes(self, data: bytes) -> None:
         """Bytes as they came."""
 
-    def on_events(self, events: list[Event]) -> None:
-        """What they tell."""
+    def on_events(self, events: list[Event], last: Instant | None) -> None:
+        """What they tell; `last`: the last time that was told with them, None where none was."""
 
-    def on_stamp(self, at: Instant, asked: bool) -> None:
-        """The PBX's clock stood at `at`; `asked`: it was its answer to a Ping, so it is fresh."""
+    def on_stamp(self, at: Instant) -> None:
+        """The PBX's clock stood at `at`: it was asked for it."""
 
     def on_listed(self) -> None:
         """All channels were listed: what came before is known again."""
@@ -147,10 +147,9 @@ class Conversation(asyncio.Protocol):
             return
         before = self._translator.at
         events = self._translator.translate(items, self._fresh)
-        if self._translator.at is not None and self._translator.at != before:
-            self._listener.on_stamp(self._translator.at, asked=False)
-        if events:
-            self._listener.on_events(events)
+        last = self._translator.at
+        if events or last != before:
+            self._listener.on_events(events, None if last == before else last)
 
     def _note(self, item: Item) -> None:
         if not self._is_ami:
@@ -205,7 +204,7 @@ class Conversation(asyncio.Protocol):
         self._fresh = at
         if self._translator.at is not None:
             self._translator.at = at
-        self._listener.on_stamp(at, asked=True)
+        self._listener.on_stamp(at)
 
     @staticmethod
     def _fulfil(future: "asyncio.Future[None] | None") -> None:

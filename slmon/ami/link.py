@@ -19,6 +19,7 @@ import structlog
 
 from slmon.ami import actions
 from slmon.ami.actions import Action, Response
+from slmon.ami.clock import PbxClock
 from slmon.ami.conversation import Conversation, LinkLost, NotAmi
 from slmon.core.events import Event, SnapshotTaken, StreamLost
 from slmon.core.instant import Instant, from_datetime, of_seconds, seconds_between
@@ -129,15 +130,14 @@ class Link:
         timing: Timing | None = None,
     ) -> None:
         self.access = access
-        self.on_events = on_events
+        self._tell_events = on_events
         self.on_bytes = on_bytes
         self.state = LinkState(LinkStatus.CONNECTING, time.monotonic())
-        self.lag_seconds = 0.0                                # of the last event behind the PBX's clock
         self.certificate_ends_at: Instant | None = None
         self._on_state = on_state
         self._timing = timing or Timing()
-        self._clock: tuple[Instant, float] | None = None      # the PBX's clock, and ours at that moment
-        self._asked_clock: tuple[Instant, float] | None = None    # the same, as a Ping was answered
+        self._clock = PbxClock(time.monotonic)
+        self._pinged_at = time.monotonic()
         self._heard_at = time.monotonic()
         self._trusted = True                                  # no gap is open
         self._listed_here = False                             # this connection has listed the channels
@@ -150,10 +150,13 @@ class Link:
 
     def now(self) -> Instant:
         """The PBX's clock: its last word about it and the monotonic time since. Before any word, the host's."""
-        if self._clock is None:
-            return from_datetime(datetime.now(UTC))
-        at, then = self._clock
-        return at + of_seconds(time.monotonic() - then)
+        now = self._clock.now
+        return from_datetime(datetime.now(UTC)) if now is None else now
+
+    @property
+    def lag_seconds(self) -> float:
+        """How far the last event was behind the PBX's clock when it came."""
+        return self._clock.lag_seconds
 
     @property
     def heard_until(self) -> Instant | None:
@@ -208,17 +211,18 @@ class Link:
 
     # ---- what a conversation tells while it reads
 
-    def on_stamp(self, at: Instant, asked: bool) -> None:
+    def on_events(self, events: list[Event], last: Instant | None) -> None:
+        """Hand them on, and say where the PBX's clock was set in between."""
+        if last is not None:
+            events = self._clock.heard(events, last)
+        if events:
+            self._tell_events(events)
+
+    def on_stamp(self, at: Instant) -> None:
         """The PBX's clock stood at `at`."""
-        now = time.monotonic()
-        if asked:
-            self._asked_clock = at, now
-            if self._clock is not None and now - self._clock[1] < self._timing.ping_every:
-                return                     # a reply can overtake events; now must not run ahead of those
-        elif self._asked_clock is not None:
-            told, then = self._asked_clock
-            self.lag_seconds = max(0.0, seconds_between(at, told) + now - then)
-        self._clock = at, now
+        was_set = self._clock.answered(at, self._pinged_at, self._timing.ping_every)
+        if was_set is not None:
+            self._tell_events([was_set])
 
     def on_listed(self) -> None:
         """All channels were listed: a gap ends here."""
@@ -334,7 +338,7 @@ class Link:
 
     async def _ping(self, conversation: Conversation) -> None:
         while True:
-            began = time.monotonic()
+            began = self._pinged_at = time.monotonic()
             try:
                 await conversation.ask(actions.action("Ping"), self._timing.action)
                 self._complain(Complaint.SLOW_ANSWERS, False)
@@ -417,7 +421,7 @@ class Link:
             channels = await self._listed(conversation, "CoreShowChannels", Complaint.NOT_READY)
         if Complaint.NO_LISTS in self.state.complaints and not (self._trusted and self._listed_here):
             # No source can tell what is going on: what was open is lost, and what comes is known from here on.
-            self.on_events([SnapshotTaken(self.now(), (), None, (), ())])
+            self._tell_events([SnapshotTaken(self.now(), (), None, (), ())])
             self.on_listed()
         return started and queues and devices and channels
 
@@ -453,7 +457,7 @@ class Link:
             self._trusted = False
             now = self.now()
             since = now - of_seconds(time.monotonic() - self._heard_at)
-            self.on_events([StreamLost(now, since, reason)])
+            self._tell_events([StreamLost(now, since, reason)])
         self._set(status, reason)
 
     def _complain(self, complaint: Complaint, holds: bool) -> None:

@@ -289,8 +289,7 @@ def cel_accounts(lines: Iterable[bytes], board: Switchboard, wanted: Callable[[C
         for event in translator.translate(row):
             tell(board.apply(event))
     tell(board.finish())
-    still_open = (call.record() for call in board.calls.values())
-    return found + [_account(record, coarsest) for record in still_open if wanted(record)]
+    return found + [_account(record, coarsest) for record in board.open_records() if wanted(record)]
 
 
 def _account(record: CallRecord, slack: int) -> Account:

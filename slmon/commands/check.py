@@ -127,7 +127,7 @@ class _Look:
         for event in events:
             if isinstance(event, LegStarted | LegEnded | DialStarted | BridgeEntered):
                 self._calls_known.set()
-            if isinstance(event, SnapshotTaken) and (self._snapshot is None or event.legs is not None):
+            if isinstance(event, SnapshotTaken) and (self._snapshot is None or self._snapshot.legs is None):
                 self._snapshot = event
 
     def _on_state(self, state: LinkState) -> None:

@@ -15,6 +15,7 @@ from slmon.core.facts import (
     TransferKind,
     Verdict,
 )
+from slmon.core.goals import Goal
 from slmon.core.instant import Instant, seconds_between
 from slmon.core.site import Line, Meaning
 from slmon.core.wiring import Leg
@@ -53,13 +54,13 @@ class Call:
     __slots__ = (
         "answered_at", "answered_between", "arrived_at", "arrived_slack", "ask_tried_at",
         "asked_at", "away", "boot", "caller", "clock_stepped", "company",
-        "connecting", "desks", "dialled", "ended_at", "ended_by", "excluded", "found_at", "hand_overs",
+        "connecting", "desks", "dialled", "ended_at", "ended_by", "excluded", "found_at", "goal", "hand_overs",
         "holder", "id", "in_hours",
         "known_waiting_at", "last_company_at", "leg", "line", "links", "meaning", "outcome", "parking", "pbx", "place",
         "quality", "queue_left_at", "queued_in", "queues", "sent_away", "steps", "stirred_at", "talking_at", "verdict",
     )
 
-    def __init__(self, call: CallId, pbx: str, leg: Leg, line: Line | None, in_hours: bool) -> None:
+    def __init__(self, call: CallId, pbx: str, leg: Leg, line: Line | None, in_hours: bool, goal: Goal) -> None:
         self.id = call
         self.pbx = pbx
         self.leg = leg
@@ -67,11 +68,12 @@ class Call:
         self.dialled = leg.exten
         self.caller = ""
         self.in_hours = in_hours
+        self.goal = goal                               # of the day it rang in
         self.excluded: str | None = None
         self.arrived_at = leg.started_at
         self.arrived_slack = 0                         # microseconds that the ring-in may be off, either way
         self.found_at: Instant | None = None           # when a list told of it, of which nobody had heard
-        self.clock_stepped = False                     # the switch's clock was set back while it was open
+        self.clock_stepped = False                     # the switch's clock was set while it was open
         self.asked_at: Instant | None = None
         self.ask_tried_at: Instant | None = None       # ran the queue application, which may refuse
         self.answered_at: Instant | None = None

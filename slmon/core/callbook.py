@@ -22,8 +22,11 @@ from slmon.core.facts import (
     CallMoved,
     CallRecord,
     CallUnaccounted,
+    ClockStepped,
+    DeskChanged,
     EndedBy,
     Fact,
+    GapMarked,
     OddityNoticed,
     Outcome,
     Place,
@@ -32,6 +35,7 @@ from slmon.core.goals import Goal, judge
 from slmon.core.hidden import HiddenCalls
 from slmon.core.instant import SECOND, Instant
 from slmon.core.site import Doors, LineKind, Meaning
+from slmon.core.steady import moved_fact, moved_record
 from slmon.core.wiring import Leg, LegKind, Wiring
 
 SETTLE = SECOND // 4            # events of different legs run a few ms out of order: nothing is judged sooner
@@ -82,7 +86,9 @@ class CallBook(ABC):
         self.wiring = Wiring()
         self.desks = Desks(pbx)
         self.calls: dict[CallId, Call] = {}
-        self.now: Instant = 0
+        self.now: Instant = 0                         # by the steady clock, see slmon.core.steady
+        self.set_by = 0                               # microseconds that the switch's clock is ahead of it
+        self._clock_of: dict[CallId, int] = {}        # and was when a call rang in, where it was not 0
         self.doors_seen: set[str] = set()             # endpoints that members came in through
         self.hidden = HiddenCalls()
         self._goal_at = goal_at
@@ -97,19 +103,32 @@ class CallBook(ABC):
         self._said: list[Fact] = []
         self._boot: str | None = None
         self._gap_since: Instant | None = None
+        self._gap_set_by = 0
         self._listed_since: Instant | None = None     # while a snapshot is read: what was seen last before it
         self._held_back: list[Call] = []              # calls to judge when the gap is over
         self._at_the_door: dict[LegId, str] = {}      # announced as Down in a door: its caller
         self._over: dict[LegId, Over] = {}            # member legs whose call is over and that may live on
 
+    @property
+    def told_until(self) -> Instant:
+        """Up to when all is told, by the switch's clock."""
+        return self.now + self.set_by
+
     def record(self, call: CallId) -> CallRecord | None:
         """What is known of an open or unsealed call; None for any other."""
         found = self.calls.get(call)
-        return None if found is None else found.record()
+        if found is None:
+            return None
+        by = self._clock_of.get(call, 0)
+        return moved_record(found.record(), by) if by else found.record()
+
+    def open_records(self) -> list[CallRecord]:
+        """What is known of every open or unsealed call."""
+        return [record for call in self.calls if (record := self.record(call)) is not None]
 
     def next_deadline(self) -> Instant | None:
         """When `advance` has something to do, if no event comes before."""
-        return self._deadlines[0][0] if self._deadlines else None
+        return self._deadlines[0][0] + self.set_by if self._deadlines else None
 
     # -- time
 
@@ -131,18 +150,40 @@ class CallBook(ABC):
         elif due is Due.SEAL:
             self._seal(call)
 
-    def _clock_stepped_back(self, at: Instant) -> None:
-        """Somebody set the switch's clock back: how long the open calls have waited cannot be told any more."""
-        self._odd("clock_stepped_back", at)
+    def _clock_was_set(self, by: int) -> None:
+        """Somebody set the switch's clock. By how much is known well enough to go on, and not to judge by it.
+
+        It may be our own clock that stood still: what the open calls have waited is not told by two clocks.
+        """
+        self.set_by += by
+        if by < 0:
+            self._odd("clock_stepped_back", self.now)
+        else:
+            self._odd("clock_stepped_forward", self.now)
+        self._say(ClockStepped(self.pbx, self.now, by))
         self.hidden.lost_count()
-        step, self.now = at - self.now, at
         for call in self.calls.values():
             call.clock_stepped = call.clock_stepped or call.ended_at is None
-        # Shifting all alike keeps their order.
-        self._deadlines = [(due_at + step, serial, due, call, what)
-                           for due_at, serial, due, call, what in self._deadlines]
-        self._forget_next = at
-        self._ended_legs = deque((ended_at + step, leg) for ended_at, leg in self._ended_legs)
+
+    def _by_the_clocks(self, said: list[Fact]) -> list[Fact]:
+        """The facts as the switch's clock has them: of a call, in the clock of its ring-in."""
+        if not self.set_by and not self._clock_of:
+            return said
+        moved = [moved_fact(fact, self._clock_told(fact)) for fact in said]
+        for fact in said:
+            if isinstance(fact, CallEnded):
+                self._clock_of.pop(fact.call, None)
+        return moved
+
+    def _clock_told(self, fact: Fact) -> int:
+        """By how much the clock that the fact is told in is ahead of the steady one."""
+        match fact:
+            case DeskChanged() | OddityNoticed() | ClockStepped():
+                return self.set_by
+            case GapMarked():
+                return self._gap_set_by                  # both its ends: of its beginning
+            case _:
+                return self._clock_of.get(fact.call, 0)
 
     def _forget_legs(self, now: Instant) -> None:
         ended = self._ended_legs
@@ -203,7 +244,7 @@ class CallBook(ABC):
         """Say the verdict, once, if there is one by now."""
         if call.verdict is not None:
             return
-        found = judge(call, self._goal_at(call.arrived_at), now, connecting=call.connecting is not None)
+        found = judge(call, call.goal, now, connecting=call.connecting is not None)
         if found is not None:
             call.verdict, at = found
             self._said.append(CallJudged(call.id, at, call.verdict))

@@ -53,6 +53,7 @@ class CountedCall:
     transfers: Counter[str] = field(default_factory=Counter)
     unaccounted: bool = False
     record: CallRecord | None = None                # once it is over
+    clock_by: int = 0                               # microseconds by which the PBX's clock was set since its ring-in
     counted: Tally = field(default_factory=Tally)
 
     def __post_init__(self) -> None:

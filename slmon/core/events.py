@@ -284,6 +284,13 @@ class CallsCounted(NamedTuple):
     handled: int
 
 
+class ClockSet(NamedTuple):
+    """Somebody set the switch's clock: it would have said `was`, and says `at`."""
+
+    at: Instant
+    was: Instant
+
+
 class SwitchStopping(NamedTuple):
     """The switch is going down; what hangs up now hangs up because of it."""
 
@@ -334,4 +341,5 @@ class SnapshotTaken(NamedTuple):
 Event = (LegStarted | LegStateChanged | HangupRequested | LegEnded | DialStarted | DialEnded | BridgeEntered
          | BridgeLeft | LocalPaired | QueueJoined | QueueLeft | DialplanRan | KeyPressed
          | PickedUp | BlindTransferred | AttendedTransferred | Parked | HoldChanged | LegRenamed | DeviceChanged
-         | MemberChanged | SwitchBooted | CallsCounted | SwitchStopping | StreamLost | SnapshotTaken)
+         | MemberChanged | SwitchBooted | CallsCounted | ClockSet | SwitchStopping
+         | StreamLost | SnapshotTaken)

@@ -280,6 +280,15 @@ class CallUnaccounted:
 
 
 @dataclass(frozen=True, slots=True)
+class ClockStepped:
+    """The PBX's clock was set, by so many microseconds; open calls are told in the clock of their ring-in."""
+
+    pbx: str
+    at: Instant                                   # by the new clock
+    by: int
+
+
+@dataclass(frozen=True, slots=True)
 class OddityNoticed:
     """The PBX was surprising in a known way; counted by `kind`."""
 
@@ -289,4 +298,4 @@ class OddityNoticed:
 
 
 Fact = (CallArrived | CallAsked | CallQueued | CallMoved | CallAnswered | CallJudged | CallTransferred | CallEnded
-        | DeskChanged | GapMarked | CallUnaccounted | OddityNoticed)
+        | DeskChanged | GapMarked | CallUnaccounted | ClockStepped | OddityNoticed)

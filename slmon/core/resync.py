@@ -1,6 +1,7 @@
 """Rules of not knowing: gaps, restarts of the switch, snapshots, calls carried over a restart of ours."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from slmon.core.call import Call, HandOver, Parking
 from slmon.core.callbook import SEAL_AFTER, SETTLE, CallBook, Due, Over
@@ -63,7 +64,8 @@ class Resync(CallBook):
     def _resume(self, record: CallRecord) -> None:
         leg = Leg(record.call.removeprefix(f"{self.pbx}/"), "", "", record.arrived_at, LegState.OTHER)
         leg.exten = record.dialled
-        call = Call(record.call, self.pbx, leg, self.doors.line_of(record.dialled), record.in_hours)
+        call = Call(record.call, self.pbx, leg, self.doors.line_of(record.dialled), record.in_hours,
+                    self._goal_at(record.arrived_at))
         call.caller = record.caller or ""
         call.excluded, call.boot, call.quality = record.excluded, record.boot, Quality.RESUMED
         call.asked_at, call.answered_at, call.answered_between = (
@@ -74,15 +76,14 @@ class Resync(CallBook):
                                     each.ended_at) for each in record.transfers]
         call.place = Place.TALKING if call.is_answered else Place.MENU if call.asked_at is None else Place.WAITING
         self._boot = self._boot or record.boot
-        found = judge(record, self._goal_at(record.arrived_at), record.arrived_at)
+        found = judge(record, call.goal, record.arrived_at)
         call.verdict = found[0] if found else None
         self.calls[call.id] = call
         self._by_leg[leg.id] = self._by_link[leg.id] = call
         self.wiring.add(leg)
         leg.call = leg.met = call
         if call.asked_at is not None and call.verdict is None:
-            target = self._goal_at(call.arrived_at).target
-            self._due(max(call.arrived_at + target + 1, call.asked_at) + SETTLE, Due.JUDGE, call)
+            self._due(max(call.arrived_at + call.goal.target + 1, call.asked_at) + SETTLE, Due.JUDGE, call)
         self._walk_again(call, record.steps)
         untaken = bool(record.transfers) and record.transfers[-1].answered_at is None
         if call.is_answered and (untaken or call.parking is not None):
@@ -110,10 +111,17 @@ class Resync(CallBook):
         self._over[call.leg.id] = Over(call.arrived_at, ended_at)
         self._due(ended_at + SEAL_AFTER, Due.SEAL, call)
 
+    @property
+    def count(self) -> CallCount | None:
+        """The switch's last count of its calls, by its clock."""
+        last = self.hidden.last
+        return last and replace(last, at=last.at + self.set_by)
+
     # -- the switch goes down and comes back
 
     def _stream_lost(self, event: StreamLost) -> None:
         if self._gap_since is None:
+            self._gap_set_by = self.set_by
             self._gap_since, self._gap_reason = event.since, event.reason
             self._say(GapMarked(self.pbx, event.since, None, event.reason))
 
@@ -300,5 +308,4 @@ class Resync(CallBook):
                 call.asked_at = max(caller.joined_at, call.arrived_at)
                 self._say(CallAsked(call.id, call.asked_at))
                 self._move(call, Place.WAITING, call.asked_at)
-                target = self._goal_at(call.arrived_at).target
-                self._due(max(call.arrived_at + target + 1, call.asked_at) + SETTLE, Due.JUDGE, call)
+                self._due(max(call.arrived_at + call.goal.target + 1, call.asked_at) + SETTLE, Due.JUDGE, call)

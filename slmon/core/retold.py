@@ -13,6 +13,7 @@ from slmon.core.facts import (
     CallQueued,
     CallRecord,
     CallTransferred,
+    ClockStepped,
     DeskChanged,
     Fact,
     GapMarked,
@@ -107,6 +108,7 @@ def recounted(record: CallRecord, goals: Goals, hours: Hours, bounds: tuple[floa
     call = CountedCall(record.call, at, record.line, record.in_hours, record.excluded, hours.day_of(at),
                        hours.half_hour(at), goal, bounds)
     for fact in retold(record, goal, now):
-        if not isinstance(fact, CallArrived | DeskChanged | GapMarked | OddityNoticed) and call.is_news(fact):
+        if not isinstance(fact, CallArrived | DeskChanged | GapMarked | ClockStepped | OddityNoticed) and call.is_news(
+                fact):
             call.note(fact)
     return call

@@ -12,6 +12,7 @@ from slmon.core.facts import (
     CallId,
     CallRecord,
     CallUnaccounted,
+    ClockStepped,
     DeskChanged,
     DeskState,
     Fact,
@@ -68,6 +69,8 @@ class Scoreboard:
                 self._desk_changed(fact)
             case GapMarked():
                 self._gaps.mark(fact, retold)
+            case ClockStepped():
+                self._clock_stepped(fact)
             case OddityNoticed(pbx=pbx, kind=kind):
                 self.totals.oddities[pbx, kind] += int(not retold)
             case _:
@@ -175,6 +178,12 @@ class Scoreboard:
         if not retold:
             self.totals.count(call, fact)
 
+    def _clock_stepped(self, fact: ClockStepped) -> None:
+        """Who waits now has waited as long as before, whatever the clock says."""
+        for call in self._open:
+            if call.pbx == fact.pbx:
+                call.clock_by += fact.by
+
     def _told_of_call(self, fact: CallFact, retold: bool) -> None:
         call = self._latest.get(fact.call)
         if call is None:
@@ -260,7 +269,8 @@ class Scoreboard:
     # -- parts of a snapshot
 
     def _waiting(self, view: View) -> tuple[Waiting, ...]:
-        waiting = [Waiting(call.arrived_at, call.asked_at or call.arrived_at, call.queue, call.line)
+        waiting = [Waiting(call.arrived_at + call.clock_by, (call.asked_at or call.arrived_at) + call.clock_by,
+                           call.queue, call.line)
                    for call in self.open_calls()
                    if call.place is Place.WAITING and view.has_call(call.line, call.queue)]
         return tuple(sorted(waiting, key=lambda each: (each.arrived_at, each.asked_at)))

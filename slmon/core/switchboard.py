@@ -17,6 +17,7 @@ from slmon.core.handovers import HandOvers
 from slmon.core.instant import SECOND, Instant
 from slmon.core.resync import Resync
 from slmon.core.site import Doors, LineKind, Meaning
+from slmon.core.steady import moved_event
 from slmon.core.wiring import Leg, LegKind
 
 _VOICEMAIL_APPLICATIONS = frozenset({"VoiceMail", "Voicemail", "MiniVM", "MinivmRecord"})
@@ -67,6 +68,7 @@ class Switchboard(HandOvers, Resync, Audit, CallBook):
             ev.MemberChanged: self._member_changed,
             ev.SwitchBooted: self._switch_booted,
             ev.CallsCounted: self._calls_counted,
+            ev.ClockSet: self._clock_set,
             ev.SwitchStopping: self._switch_stopping,
             ev.StreamLost: self._stream_lost,
             ev.SnapshotTaken: self._snapshot_taken,
@@ -74,11 +76,15 @@ class Switchboard(HandOvers, Resync, Audit, CallBook):
 
     def apply(self, event: Event) -> list[Fact]:
         """The facts that follow from one event, after those that fell due before it."""
-        at = event.at
         said: list[Fact] = []
         self._said = said
+        if self.set_by:
+            event = moved_event(event, -self.set_by)
+        at = event.at
         if type(event) is ev.StreamLost:
             at = max(min(at, event.since), self.now)     # beyond that nothing was heard, and nothing fell due
+        elif type(event) is ev.ClockSet and abs(at - self.now) > DISORDER:    # else an event has told of it before
+            at = event.was
         if at > self.now:
             self.now = at
             if self._deadlines and self._deadlines[0][0] <= at:
@@ -86,19 +92,21 @@ class Switchboard(HandOvers, Resync, Audit, CallBook):
             if self._forget_next <= at:
                 self._forget_legs(at)
         elif at < self.now - DISORDER:
-            self._clock_stepped_back(at)
+            self._clock_was_set(at - self.now)
+            event = moved_event(event, self.now - at)
         self._rules[type(event)](event)
-        return said
+        return self._by_the_clocks(said)
 
     def advance(self, now: Instant) -> list[Fact]:
         """The facts that fell due by `now`, though no event said so."""
         said: list[Fact] = []
         self._said = said
+        now -= self.set_by
         if now > self.now:
             self.now = now
             self._run_deadlines(now)
             self._forget_legs(now)
-        return said
+        return self._by_the_clocks(said)
 
     def finish(self) -> list[Fact]:
         """No more events will come: seal what has ended. Calls still open stay open; their end is unknown."""
@@ -109,7 +117,13 @@ class Switchboard(HandOvers, Resync, Audit, CallBook):
         for at, _, due, call, what in waiting:
             if call.ended_at is not None or due is Due.HAND_OVER:
                 self._fire(at, due, call, what)
-        return said
+        return self._by_the_clocks(said)
+
+    def _clock_set(self, event: ev.ClockSet) -> None:
+        """Unless an event has told of it already."""
+        by = event.at - self.now
+        if abs(by) > DISORDER:
+            self._clock_was_set(by)
 
     # -- legs come and go
 
@@ -138,10 +152,13 @@ class Switchboard(HandOvers, Resync, Audit, CallBook):
     def _arrive(self, leg: Leg, caller: str) -> None:
         line = self._line_of(leg.exten) if leg.exten else None
         self.doors_seen.add(leg.endpoint)
-        in_hours = self._is_open(leg.started_at)
-        call = Call(CallId(f"{self.pbx}/{leg.id}"), self.pbx, leg, line, in_hours)
+        rang_in_at = leg.started_at + self.set_by
+        in_hours = self._is_open(rang_in_at)
+        call = Call(CallId(f"{self.pbx}/{leg.id}"), self.pbx, leg, line, in_hours, self._goal_at(rang_in_at))
         if call.id in self.calls:
             return
+        if self.set_by:
+            self._clock_of[call.id] = self.set_by
         call.caller = caller
         call.boot = self._boot
         if line is not None and line.kind in {LineKind.TEST, LineKind.SURVEY}:
@@ -324,8 +341,7 @@ class Switchboard(HandOvers, Resync, Audit, CallBook):
             self._say(CallAsked(call.id, at))
             if call.place is Place.MENU:
                 self._move(call, Place.WAITING, at)
-            target = self._goal_at(call.arrived_at).target
-            self._due(max(call.arrived_at + target + 1, at) + SETTLE, Due.JUDGE, call)
+            self._due(max(call.arrived_at + call.goal.target + 1, at) + SETTLE, Due.JUDGE, call)
 
     def _queue_joined(self, event: ev.QueueJoined) -> None:
         call = self._by_leg.get(event.leg) or self._through_pipe(event.leg)
