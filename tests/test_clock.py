@@ -42,10 +42,12 @@ def heard(at, leg="c1"):
 
 
 def watched(answered_at=1000.0):
-    """A PBX's clock that was asked a moment ago."""
+    """A PBX's clock that has gone with ours, and was asked a moment ago."""
     wrist = Wrist()
     clock = PbxClock(wrist)
-    clock.answered(instant(answered_at), wrist.now, 5.0)
+    for before in (15, 10, 5, 0):
+        wrist.now = 50.0 - before
+        clock.answered(instant(answered_at - before), wrist.now, 5.0)
     return wrist, clock
 
 
@@ -86,6 +88,15 @@ def test_late_events_and_slow_answers_are_no_set_clock():
     asked_at, wrist.now = wrist.now, wrist.now + 30
     assert clock.answered(instant(1100), asked_at, 5.0) is None
     assert clock.heard([heard(1090)], instant(1090)) == [heard(1090)]
+
+
+def test_of_a_clock_that_runs_at_another_speed_nobody_says_that_it_was_set():
+    wrist = Wrist()
+    clock = PbxClock(wrist)
+    for ping in range(1, 50):
+        wrist.now = 50 + ping
+        assert clock.answered(instant(1000 + ping * 60), wrist.now, 5.0) is None
+        assert len(clock.heard([heard(1030 + ping * 60)], instant(1030 + ping * 60))) == 1
 
 
 def test_a_clock_that_goes_a_little_fast_is_no_set_clock():
