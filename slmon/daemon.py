@@ -270,8 +270,8 @@ class Daemon:
         if facts:
             self.changed.set()
 
-    def _was_mended(self, records: list[CallRecord]) -> None:
-        """Backfill knows better: the board and the pages of past days count these calls anew."""
+    def _was_mended(self, records: list[CallRecord], gaps: list[GapMarked]) -> None:
+        """Backfill knows better: the board and the pages of past days count these calls anew, and the gaps too."""
         now = self.now()
         today = self.hours.day_of(now)
         for record in records:
@@ -279,7 +279,9 @@ class Daemon:
             self._history.forget(day)
             if day == today:
                 self.scoreboard.restore(record, now)
-        if records:
+        for gap in gaps:
+            self._history.forget(self.hours.day_of(gap.since))
+        if records or gaps:
             self.changed.set()
 
     def _link_changed(self, watch: Watch, state: LinkState) -> None:

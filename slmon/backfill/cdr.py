@@ -11,12 +11,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 
+from slmon.core.coverage import Coverage
 from slmon.core.facts import CallId, CallRecord, Outcome, Quality
 from slmon.core.instant import SECOND, Instant, from_datetime
-from slmon.core.reconcile import SAME_CALL, Account
+from slmon.core.reconcile import END, SAME_CALL, Account
 from slmon.core.site import Doors, LineKind
 from slmon.core.wiring import LegKind, kind_of
 
+OUT_OF_ORDER = 20                 # ids that are given in one second are not sure to be in the order of their numbers
 _SECOND_LESS_ONE = SECOND - 1
 
 
@@ -38,8 +40,9 @@ class _Row:
 def cdr_accounts(lines: Iterable[bytes], pbx: str, doors: Doors, is_open: Callable[[Instant], bool],
                  zone: tzinfo, known: Mapping[CallId, Instant],
                  wanted: Callable[[CallRecord], bool] = lambda record: True,
-                 unread: Callable[[bytes], None] = lambda line: None) -> list[Account]:
-    """What the rows tell of the wanted calls, each once.
+                 unread: Callable[[bytes], None] = lambda line: None,
+                 coverage: Coverage | None = None) -> list[Account]:
+    """What the rows tell of the wanted calls, each once. `coverage` grows by what is read.
 
     Their times are UTC (`usegmtime = yes`) or of the PBX's own zone, and nothing in them says which: that one is taken
     in which they fit the ring-ins of calls that are known.
@@ -47,11 +50,34 @@ def cdr_accounts(lines: Iterable[bytes], pbx: str, doors: Doors, is_open: Callab
     texts = [values for line in lines if (values := _values(line, unread)) is not None]
     in_zone = min((UTC, zone), key=lambda each: -_fitting(texts, pbx, each, known))
     rows = {row for values in texts if (row := _row(values, in_zone)) is not None}
+    if coverage is not None and doors.contexts:          # else no row can be known to be a member's
+        _cover(rows, coverage)
     by_leg: dict[str, list[_Row]] = defaultdict(list)
     for row in sorted(rows, key=lambda each: (each.began_at, each.ended_at, repr(each))):
         by_leg[row.leg].append(row)
     found = (_account(group, pbx, doors, is_open) for of_leg in by_leg.values() for group in _calls(of_leg))
     return [account for account in found if wanted(account.record)]
+
+
+def _cover(rows: Iterable[_Row], coverage: Coverage) -> None:
+    """A row is written when its call ends: what was open when the switch died is told by none, however long before
+    that it began. So the rows speak only of the switch's last run; its ids start over with each."""
+    began: dict[str, Instant] = {}
+    for row in rows:
+        began[row.leg] = min(row.began_at, began.get(row.leg, row.began_at))
+    first, highest = -1, -1
+    for at, number in sorted((at, _counter(leg)) for leg, at in began.items()):
+        if first < 0 or number < highest - OUT_OF_ORDER or (number == 0 and highest > 0):
+            first, highest = at, -1
+        highest = highest if number == END else max(highest, number)
+    for ended_at in sorted(row.ended_at for row in rows if row.began_at >= first):
+        coverage.row(ended_at)
+
+
+def _counter(leg: str) -> int:
+    """The number in a Uniqueid; one that has none is after all others."""
+    counter = leg.rpartition(".")[2]
+    return int(counter) if counter.isascii() and counter.isdigit() and len(counter) < 12 else END
 
 
 def cdr_moment(line: bytes) -> Instant | None:

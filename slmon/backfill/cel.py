@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from slmon.core import events as core
+from slmon.core.coverage import Coverage
 from slmon.core.events import Event, LegId, LegState, ParkChange
 from slmon.core.facts import CallEnded, CallRecord, Fact, Quality, TransferKind
 from slmon.core.instant import SECOND, Instant
@@ -269,9 +270,14 @@ def _uniqueid(row: Row, of: str) -> LegId:
 
 
 def cel_accounts(lines: Iterable[bytes], board: Switchboard, wanted: Callable[[CallRecord], bool],
-                 unread: Callable[[bytes], None] = lambda line: None) -> list[Account]:
-    """The wanted calls of the lines, walked through a fresh switchboard, which has the rules."""
+                 unread: Callable[[bytes], None] = lambda line: None,
+                 coverage: Coverage | None = None) -> list[Account]:
+    """The wanted calls of the lines, walked through a fresh switchboard, which has the rules.
+
+    `coverage` grows by what is read. Where the switch died with calls open its last rows may not have been written.
+    """
     translator = CelTranslator()
+    covers = Coverage() if coverage is None else coverage
     coarsest = 0
     found: list[Account] = []
 
@@ -283,11 +289,16 @@ def cel_accounts(lines: Iterable[bytes], board: Switchboard, wanted: Callable[[C
         read = row_of(line)
         if read is None:
             unread(line)
+            if line.strip():
+                covers.torn()
             continue
         row, slack = read
         coarsest = max(coarsest, slack)
         for event in translator.translate(row):
+            if type(event) is core.SwitchBooted:
+                covers.torn()
             tell(board.apply(event))
+        covers.row(row.at)
     tell(board.finish())
     return found + [_account(record, coarsest) for record in board.open_records() if wanted(record)]
 

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 
 from slmon.backfill.sources import Sources, gathered
+from slmon.core.coverage import GapTold
 from slmon.core.facts import CallId, CallRecord, Outcome
 from slmon.core.instant import SECOND, Instant
 from slmon.core.reconcile import BEGINNING, END, SAME_CALL, Account, Span, best_accounts, reconciled, touched, unwatched
 from slmon.core.switchboard import Switchboard
 from slmon.privacy import CallerKey, kept_caller
+from slmon.store.calls import CallStore
 from slmon.store.mending import Mended
 from slmon.store.reader import CallReader
 
@@ -26,6 +28,16 @@ class Findings:
     unread: dict[str, int] = field(default_factory=dict)
     told: list[Account] = field(default_factory=list)    # of nobody's call, as long as no other source knows it
     lost: int = 0                        # calls of which no source can tell either
+    covered: tuple[GapTold, ...] = ()    # the moments of gaps of which a log has told every call
+
+    def keep(self, store: CallStore, at: Instant) -> None:
+        """Change the stored calls so, and keep what was told. Never waits."""
+        for mended in self.calls:
+            store.mend(mended, at)
+        for account in self.told:
+            store.keep_account(account)
+        for told in self.covered:
+            store.mark_told(told, at)
 
     @property
     def added(self) -> int:
@@ -69,7 +81,7 @@ def look(store: CallReader, board: Switchboard, is_open: Callable[[Instant], boo
     settled = [record for record in live if not followed(record.call)]
     told = [each for each in told if not followed(each.record.call)]
     calls = reconciled(settled, told, spans)
-    findings = Findings(unread=dict(found.unread))
+    findings = Findings(unread=dict(found.unread), covered=found.of_gaps(board.pbx, spans))
     rows, bases = _by_call(stored), _by_call(settled)
     accounts: dict[CallId, list[Account]] = defaultdict(list)
     for each in told:

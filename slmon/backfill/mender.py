@@ -10,7 +10,7 @@ from slmon.backfill.mend import Findings, look, unheard
 from slmon.backfill.sources import SourceError, Sources
 from slmon.backfill.spool import Answer, Question, Spool
 from slmon.config import Config, Pbx
-from slmon.core.facts import CallRecord
+from slmon.core.facts import CallRecord, GapMarked
 from slmon.core.instant import Instant
 from slmon.core.switchboard import Switchboard
 from slmon.privacy import CallerKey
@@ -37,8 +37,9 @@ class Mender:
     """Mends the store of one daemon."""
 
     def __init__(self, config: Config, store: CallStore, key: CallerKey | None, boards: dict[str, Switchboard],
-                 now: Callable[[], Instant], mended: Callable[[list[CallRecord]], None]) -> None:
-        """`boards`: the live switchboard of each PBX; `mended` is told the calls that are another now."""
+                 now: Callable[[], Instant], mended: Callable[[list[CallRecord], list[GapMarked]], None]) -> None:
+        """`boards`: the live switchboard of each PBX; `mended` is told the calls that are another now, and the gaps
+        that were read of."""
         self._config = config
         self._store = store
         self._key = key
@@ -102,14 +103,17 @@ class Mender:
         found = await asyncio.to_thread(self._look, pbx, sources, since, frozenset(followed))
         found.calls = [each for each in found.calls if each.record.call not in followed]
         if not dry_run:
-            now = self._now()
-            for each in found.calls:
-                self._store.mend(each, now)
-            for account in found.told:
-                self._store.keep_account(account)
+            found.keep(self._store, self._now())
             await asyncio.to_thread(self._store.flush, AGAIN_SECONDS)
-            self._mended([each.record for each in found.calls if each.stored != each.record])
+            self._mended([each.record for each in found.calls if each.stored != each.record],
+                         await asyncio.to_thread(self._gaps_told, found))
         return found
+
+    def _gaps_told(self, found: Findings) -> list[GapMarked]:
+        """The gaps of which these findings tell, each with what is known of it now."""
+        gaps = {gap for told in found.covered for gap in self._store.gaps(told.since, told.until + 1)
+                if gap.pbx == told.pbx}
+        return sorted(gaps, key=lambda gap: gap.since)
 
     def _look(self, pbx: Pbx, sources: Sources, since: Instant | None, followed: frozenset[str]) -> Findings:
         self._store.flush(AGAIN_SECONDS)                 # what was heard is on disk before it is compared

@@ -14,7 +14,8 @@ from slmon.backfill.cdr import cdr_accounts, cdr_moment
 from slmon.backfill.cel import cel_accounts, cel_moment
 from slmon.backfill.files import lines_of, once, rotated
 from slmon.backfill.queue_log import queue_log_accounts, queue_log_moment
-from slmon.core.facts import CallId, CallRecord
+from slmon.core.coverage import Coverage, GapTold, told_of
+from slmon.core.facts import CallId, CallRecord, Quality
 from slmon.core.instant import SECOND, Instant
 from slmon.core.reconcile import BEGINNING, Account, Span, touched
 from slmon.core.switchboard import Switchboard
@@ -57,6 +58,13 @@ class Told:
 
     accounts: list[Account] = field(default_factory=list)
     unread: Counter[str] = field(default_factory=Counter)    # lines that are none of the format, by kind of log
+    cel: Coverage = field(default_factory=Coverage)
+    cdr: Coverage = field(default_factory=Coverage)
+
+    def of_gaps(self, pbx: str, spans: Sequence[Span]) -> tuple[GapTold, ...]:
+        """Of which moments of the spans a log has told every call."""
+        return tuple(each for source, coverage in ((Quality.CEL, self.cel), (Quality.CDR, self.cdr))
+                     for covered in coverage.spans for each in told_of(pbx, spans, covered, source))
 
 
 def gathered(sources: Sources, board: Switchboard, is_open: Callable[[Instant], bool], zone: tzinfo,
@@ -80,11 +88,12 @@ def gathered(sources: Sources, board: Switchboard, is_open: Callable[[Instant], 
     pbx, doors = board.pbx, board.doors
     known = {record.call: record.arrived_at for record in live}
     if sources.cel:
-        told.accounts += cel_accounts(lines(sources.cel, cel_moment), board, wanted, _counting(told, "CEL"))
+        told.accounts += cel_accounts(lines(sources.cel, cel_moment), board, wanted, _counting(told, "CEL"),
+                                      told.cel)
     known |= {each.record.call: each.record.arrived_at for each in told.accounts}
     if sources.cdr:
         told.accounts += cdr_accounts(lines(sources.cdr, cdr_moment), pbx, doors, is_open, zone, known, wanted,
-                                      _counting(told, "CDR"))
+                                      _counting(told, "CDR"), told.cdr)
     if sources.queue_log:
         asked_for = {record.call for record in live if wanted(record)} | {each.record.call for each in told.accounts}
         short = [span for span in spans if span[0] > BEGINNING]

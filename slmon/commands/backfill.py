@@ -54,11 +54,7 @@ def run_backfill(config: Config, pbx: Pbx, sources: Sources, dry_run: bool) -> N
             found = look(store, fresh_board(config, pbx), config.phone_hours().is_open, config.site.zone, sources,
                          spans, caller_key(config), lambda call: False, bar.advance)
         if not dry_run:
-            now = from_datetime(datetime.now(UTC))
-            for each in found.calls:
-                store.mend(each, now)
-            for account in found.told:
-                store.keep_account(account)
+            found.keep(store, from_datetime(datetime.now(UTC)))
     finally:
         store.close(None)
     say(Answer(found.corrected, found.added, found.lost, found.unread), dry_run)

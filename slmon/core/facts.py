@@ -261,6 +261,7 @@ class GapMarked:
     """For these seconds there was no trustworthy event stream. `until` None: still going on.
 
     `hides_at_most`: so many calls may have come and gone in it that nobody knows of; None: nobody can tell how many.
+    `told_by`: the source that has told every call of it since; None: none has.
     """
 
     pbx: str
@@ -268,6 +269,7 @@ class GapMarked:
     until: Instant | None
     reason: str
     hides_at_most: int | None = None
+    told_by: Quality | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 import structlog
 from sqlite_utils import Database
 
+from slmon.core.coverage import GapTold
 from slmon.core.facts import CallRecord, CallUnaccounted, GapMarked
 from slmon.core.instant import SECOND, Instant
 from slmon.core.reconcile import Account
@@ -79,6 +80,10 @@ class CallStore(CallReader):
     def mark_gap(self, gap: GapMarked) -> None:
         """Keep a gap; the same beginning again replaces it, so that an open gap can be closed."""
         self._put(gap)
+
+    def mark_told(self, told: GapTold, at: Instant) -> None:
+        """Keep that a source has told, at this instant, every call of these moments."""
+        self._put(replace(told, told_at=at))
 
     def mark_unaccounted(self, fact: CallUnaccounted) -> None:
         """Keep that nobody saw this call's end or answer."""

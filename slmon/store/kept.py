@@ -8,10 +8,11 @@ from typing import assert_never
 
 from sqlite_utils import Database
 
-from slmon.core.facts import CallId, CallRecord, CallUnaccounted, GapMarked
+from slmon.core.coverage import GapTold
+from slmon.core.facts import CallId, CallRecord, CallUnaccounted, GapMarked, Quality
 from slmon.core.instant import SECOND, Instant
 from slmon.core.reconcile import Account
-from slmon.store.mending import Mended, account_from, account_json, write_account, write_mended
+from slmon.store.mending import Mended, account_from, account_json, write_account, write_gap_told, write_mended
 from slmon.store.rows import COLUMNS, call_row, record_from, record_json, step_rows, text, transfer_rows
 
 SAME_CALL = 3600 * SECOND          # the same id later than this is another call
@@ -49,7 +50,7 @@ class Mend:
     at: Instant
 
 
-Kept = CallRecord | GapMarked | CallUnaccounted | Note | Purge | Mend | Account
+Kept = CallRecord | GapMarked | GapTold | CallUnaccounted | Note | Purge | Mend | Account
 
 
 def key_of(item: Kept) -> Hashable:
@@ -65,7 +66,7 @@ def key_of(item: Kept) -> Hashable:
             return Mend, item.mended.record.call, item.mended.record.arrived_at
         case Account():
             return Account, item.source, item.record.call, item.record.arrived_at
-        case CallUnaccounted() | Purge():
+        case CallUnaccounted() | Purge() | GapTold():
             return item
         case _:
             assert_never(item)
@@ -78,6 +79,8 @@ def write(db: Database, item: Kept) -> None:
             _write_call(db, item)
         case GapMarked():
             db.execute(_MARK_GAP, (text(item.pbx), item.since, item.until, text(item.reason)))
+        case GapTold(told_at=at):
+            write_gap_told(db, item, at or item.until)
         case CallUnaccounted():
             db.execute("INSERT OR IGNORE INTO unaccounted (call, at, reason) VALUES (?, ?, ?)",
                        (text(item.call), item.at, text(item.reason)))
@@ -119,7 +122,7 @@ def condensed(items: Iterable[Kept]) -> tuple[dict[Hashable, Kept], int]:
         match item:
             case GapMarked(reason=reason) if reason == NOT_SAVED:
                 _widen(holes, item)
-            case GapMarked() | Note() | Purge():
+            case GapMarked() | GapTold() | Note() | Purge():
                 stay[key_of(item)] = item
             case _:
                 gone += 1
@@ -153,6 +156,8 @@ def _told(item: Kept) -> list[object]:
             return ["call", record_json(item)]
         case GapMarked():
             return ["gap", item.pbx, item.since, item.until, item.reason]
+        case GapTold():
+            return ["told", item.pbx, item.since, item.until, item.source, item.told_at]
         case CallUnaccounted():
             return ["unaccounted", item.call, item.at, item.reason]
         case Note():
@@ -175,6 +180,8 @@ def _item(told: list[object]) -> Kept:
             return record_from(record)
         case ["gap", str(pbx), int(since), int() | None as until, str(reason)]:
             return GapMarked(pbx, since, until, reason)
+        case ["told", str(pbx), int(since), int(until), str(source), int() | None as at]:
+            return GapTold(pbx, since, until, Quality(source), at)
         case ["unaccounted", str(call), int(at), str(reason)]:
             return CallUnaccounted(CallId(call), at, reason)
         case ["note", str(name), str(value)]:
@@ -219,6 +226,7 @@ def _write_call(db: Database, record: CallRecord) -> None:
 def _purge(db: Database, before: Instant) -> None:
     db.execute("DELETE FROM calls WHERE arrived_at < ? AND ended_at IS NOT NULL", (before,))
     db.execute("DELETE FROM gaps WHERE until < ?", (before,))
+    db.execute("DELETE FROM told WHERE until < ?", (before,))
     db.execute("DELETE FROM unaccounted WHERE at < ?", (before,))
     db.execute("DELETE FROM accounts WHERE arrived_at < ?", (before,))
     db.execute("DELETE FROM corrections WHERE arrived_at < ?", (before,))

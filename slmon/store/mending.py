@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 
 from sqlite_utils import Database
 
+from slmon.core.coverage import GapTold, joined
 from slmon.core.facts import CallId, CallRecord, Outcome, Quality
 from slmon.core.instant import Instant
 from slmon.core.reconcile import Account
@@ -66,6 +67,19 @@ def write_mended(db: Database, mended: Mended, at: Instant) -> None:
 def write_account(db: Database, account: Account) -> None:
     """Keep what one source told of one call."""
     _write_told(db, account.record, account.source, account_json(account))
+
+
+def write_gap_told(db: Database, told: GapTold, at: Instant) -> None:
+    """Keep for which moments a source has told, together with those that were known before."""
+    which = (text(told.pbx), told.source.value, told.since - 1, told.until + 1)
+    before = db.execute("SELECT since, until FROM told WHERE pbx = ? AND source = ? AND until >= ? AND since <= ?",
+                        which).fetchall()
+    if any(since <= told.since and told.until <= until for since, until in before):
+        return
+    ((since, until),) = joined([(told.since, told.until), *((since, until) for since, until in before)])
+    db.execute("DELETE FROM told WHERE pbx = ? AND source = ? AND until >= ? AND since <= ?", which)
+    db.execute("INSERT INTO told (pbx, source, since, until, told_at) VALUES (?, ?, ?, ?, ?)",
+               (*which[:2], since, until, at))
 
 
 def _write_told(db: Database, record: CallRecord, source: Quality, words: str) -> None:

@@ -9,10 +9,12 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from sqlite_utils import Database
 
+from slmon.core.coverage import GapTold, told_by
 from slmon.core.facts import CallId, CallRecord, CallUnaccounted, GapMarked, Quality, Step, Transfer
 from slmon.core.instant import Instant
 from slmon.core.reconcile import Account
@@ -64,12 +66,21 @@ class CallReader:
         return self._instant("SELECT max(arrived_at) FROM calls WHERE arrived_at < ?", (before,))
 
     def gaps(self, start: Instant, end: Instant) -> list[GapMarked]:
-        """The gaps that touch [start, end), the earliest first."""
+        """The gaps that touch [start, end), the earliest first, each with the source that has filled it since."""
         with self._asking() as connection:
             rows = connection.execute(
                 "SELECT pbx, since, until, reason FROM gaps WHERE since < ? AND (until IS NULL OR until > ?) "
                 "ORDER BY since, pbx", (end, start))
-            return [GapMarked(*row) for row in rows]
+            found = [GapMarked(*row) for row in rows]
+            told = defaultdict(list)
+            for each in _told(connection, min((gap.since for gap in found), default=end)):
+                told[each.pbx].append(each)
+        return [replace(gap, told_by=told_by(gap.since, gap.until, told[gap.pbx])) for gap in found]
+
+    def told(self, start: Instant, end: Instant) -> list[GapTold]:
+        """The moments in [start, end) of which a source has told every call, the earliest first."""
+        with self._asking() as connection:
+            return [each for each in _told(connection, start) if each.since < end]
 
     def unaccounted(self, start: Instant, end: Instant) -> list[CallUnaccounted]:
         """The calls whose end or answer nobody saw, told of in [start, end)."""
@@ -142,6 +153,12 @@ class CallReader:
                 journeys = _steps(connection, ids, steps)
                 for row in rows:
                     yield record_of(row, tuple(transfers.get(row["id"], ())), tuple(journeys.get(row["id"], ())))
+
+
+def _told(connection: sqlite3.Connection, start: Instant) -> list[GapTold]:
+    rows = connection.execute("SELECT pbx, since, until, source, told_at FROM told WHERE until >= ? "
+                              "ORDER BY since, pbx, source", (start,))
+    return [GapTold(row["pbx"], row["since"], row["until"], Quality(row["source"]), row["told_at"]) for row in rows]
 
 
 def _transfers(connection: sqlite3.Connection, ids: str) -> dict[int, list[Transfer]]:

@@ -133,6 +133,19 @@ def _backfill(db: Database) -> None:
     db.execute("CREATE INDEX corrections_by_call ON corrections (call)")
 
 
+@migrations(name="005_told")
+def _told(db: Database) -> None:
+    db.execute("""
+        CREATE TABLE told (                       -- the moments of gaps of which a source has told every call
+            pbx TEXT NOT NULL,
+            source TEXT NOT NULL,
+            since INTEGER NOT NULL,
+            until INTEGER NOT NULL,
+            told_at INTEGER NOT NULL,
+            PRIMARY KEY (pbx, source, since)
+        ) STRICT, WITHOUT ROWID""")
+
+
 OWN = frozenset(each.name for each in migrations.pending(Database(memory=True)))
 """What this slmon knows of; a database that has had more is of a later one."""
 

@@ -1,0 +1,95 @@
+"""For which moments the PBX's own logs speak, and so which gaps they have filled. Pure.
+
+A gap that is told hides no call: whatever rang in within it, a log would have told. A log speaks from its first row to
+its last one, but for where rows of it may be missing.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from slmon.core.facts import Quality
+from slmon.core.instant import Instant
+from slmon.core.reconcile import BEGINNING, END, Span
+
+_BEST = (Quality.CEL, Quality.CDR)        # queue_log tells of no call by itself
+
+
+@dataclass(frozen=True, slots=True)
+class GapTold:
+    """A source has told every call of a PBX that rang in between these moments, both included.
+
+    `told_at`: when that was kept; None: it is not kept yet.
+    """
+
+    pbx: str
+    since: Instant
+    until: Instant
+    source: Quality
+    told_at: Instant | None = None
+
+
+class Coverage:
+    """When one source speaks; grows as its rows are read, in the order of their time or nearly."""
+
+    def __init__(self) -> None:
+        self._spans: list[Span] = []
+        self._torn = True
+
+    def row(self, at: Instant) -> None:
+        """There is a row of this moment."""
+        if self._torn:
+            self._spans.append((at, at))
+            self._torn = False
+            return
+        since, until = self._spans[-1]
+        if at > until:
+            self._spans[-1] = since, at
+
+    def torn(self) -> None:
+        """Between the last row and the next one others may be missing."""
+        self._torn = True
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """So far."""
+        return joined(self._spans)
+
+
+def joined(spans: Iterable[Span]) -> tuple[Span, ...]:
+    """The same moments in as few spans as can be, in order."""
+    found: list[Span] = []
+    for since, until in sorted(spans):
+        if found and since <= found[-1][1] + 1:
+            found[-1] = found[-1][0], max(until, found[-1][1])
+        else:
+            found.append((since, until))
+    return tuple(found)
+
+
+def told_of(pbx: str, gaps: Iterable[Span], covered: Span, source: Quality) -> list[GapTold]:
+    """What a source that speaks in that span tells of the gaps; nothing of before all that is kept."""
+    begin, end = covered
+    stretches = ((max(since, begin), min(until, end)) for since, until in gaps if since > BEGINNING)
+    return [GapTold(pbx, since, until, source) for since, until in stretches if since <= until < END]
+
+
+def untold(since: Instant, until: Instant, told: Iterable[GapTold]) -> tuple[Span, ...]:
+    """The moments of a gap of which no source tells."""
+    left: list[Span] = []
+    for begin, end in joined((each.since, each.until) for each in told):
+        if end < since or begin > until:
+            continue
+        if begin > since:
+            left.append((since, begin - 1))
+        since = end + 1
+    return (*left, (since, until)) if since <= until else tuple(left)
+
+
+def told_by(since: Instant, until: Instant | None, told: Sequence[GapTold]) -> Quality | None:
+    """The best source that tells all of a gap, or mixed when only several together do; None: some of it is not told."""
+    if until is None or untold(since, until, told):
+        return None
+    for source in _BEST:
+        if not untold(since, until, [each for each in told if each.source is source]):
+            return source
+    return Quality.MIXED
