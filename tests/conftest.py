@@ -6,7 +6,7 @@ from collections.abc import Generator
 import pytest
 
 IN_CI = os.environ.get("CI") == "true"
-TOOLS = {"browser": "chromium", "promtool": "prometheus"}      # mark: Debian package
+TOOLS = {"browser": "chromium", "promtool": "prometheus", "strace": "strace"}      # mark: Debian package
 
 
 @pytest.hookimpl(wrapper=True)
