@@ -6,6 +6,7 @@ import re
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import date
 from io import BytesIO
 from pathlib import Path
@@ -264,6 +265,16 @@ async def test_prometheus_may_ask_by_any_name(visit: Visit) -> None:
     response = await client.get("/metrics", headers={"Host": "slmon.internal:8080"})
     assert await response.text() == "slmon_open 1\n"
     assert response.headers["Content-Type"] == "text/plain; version=0.0.4"
+
+
+async def test_a_scrape_storm_costs_a_few_renderings_however_it_asks(visit: Visit) -> None:
+    house, rendered = house_of(Scene()), []
+    house = replace(house, metrics=lambda accept: (rendered.append(accept), (b"slmon_open 1\n", "text/plain"))[1])
+    client = await visit(house)
+    for number in range(200):
+        response = await client.get("/metrics", headers={"Accept": f"text/x-{number % 50}"})
+        assert await response.text() == "slmon_open 1\n"
+    assert len(rendered) < 50
 
 
 @pytest.mark.parametrize(("path", "status"), [
