@@ -200,8 +200,8 @@ def backfill(
 ) -> None:
     """Mend the stored calls with what the PBX's own logs tell of gaps. Done again, it changes nothing more.
 
-    Without files, those that slmon.toml names for the PBX: cel_file, queue_log_file, cdr_file. While slmon runs, it
-    does the work itself, and its boards are right at once.
+    Without files, those that slmon.toml names for the PBX: cel_file, queue_log_file, cdr_file, or tables in
+    database_file. While slmon runs, it does the work itself, and its boards are right at once.
     """
     from slmon.backfill.sources import SourceError
     from slmon.commands.backfill import UnknownSource, configured_sources, named_files, run_backfill

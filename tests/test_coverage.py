@@ -37,6 +37,7 @@ def spans(*moments):
 def test_a_log_speaks_from_its_first_row_to_its_last_but_not_where_it_is_torn():
     assert spans() == ()
     assert spans(5, 9, 8, 12) == ((5, 12),)
+    assert spans(5, 9, 8, 12, 11) == ((5, 12),)
     assert spans(None, 5, 9, None, None, 20, 21, None) == ((5, 9), (20, 21))
 
 

@@ -272,12 +272,28 @@ def _uniqueid(row: Row, of: str) -> LegId:
 def cel_accounts(lines: Iterable[bytes], board: Switchboard, wanted: Callable[[CallRecord], bool],
                  unread: Callable[[bytes], None] = lambda line: None,
                  coverage: Coverage | None = None) -> list[Account]:
-    """The wanted calls of the lines, walked through a fresh switchboard, which has the rules.
+    """The wanted calls of the lines; see `accounts_of`."""
+    return accounts_of(rows_of(lines, unread), board, wanted, Coverage() if coverage is None else coverage)
 
-    `coverage` grows by what is read. Where the switch died with calls open its last rows may not have been written.
+
+def rows_of(lines: Iterable[bytes], unread: Callable[[bytes], None]) -> Iterator[tuple[Row, int] | None]:
+    """The row of each line, as `row_of` has it; a blank line is none at all."""
+    for line in lines:
+        read = row_of(line)
+        if read is not None or line.strip():
+            yield read
+        if read is None:
+            unread(line)
+
+
+def accounts_of(rows: Iterable[tuple[Row, int] | None], board: Switchboard, wanted: Callable[[CallRecord], bool],
+                coverage: Coverage) -> list[Account]:
+    """The wanted calls of the rows, walked through a fresh switchboard, which has the rules.
+
+    None is a place where rows may be missing. `coverage` grows by what is read; where the switch died with calls open
+    its last rows may not have been written.
     """
     translator = CelTranslator()
-    covers = Coverage() if coverage is None else coverage
     coarsest = 0
     found: list[Account] = []
 
@@ -285,22 +301,20 @@ def cel_accounts(lines: Iterable[bytes], board: Switchboard, wanted: Callable[[C
         found.extend(_account(fact.record, coarsest) for fact in facts
                      if isinstance(fact, CallEnded) and wanted(fact.record))
 
-    for line in lines:
-        read = row_of(line)
+    for read in rows:
         if read is None:
-            unread(line)
-            if line.strip():
-                covers.torn()
+            coverage.torn()
             continue
         row, slack = read
         coarsest = max(coarsest, slack)
         for event in translator.translate(row):
             if type(event) is core.SwitchBooted:
-                covers.torn()
+                coverage.torn()
             tell(board.apply(event))
-        covers.row(row.at)
+        coverage.row(row.at)
     tell(board.finish())
-    return found + [_account(record, coarsest) for record in board.open_records() if wanted(record)]
+    still_open = (call.record() for call in board.calls.values())
+    return found + [_account(record, coarsest) for record in still_open if wanted(record)]
 
 
 def _account(record: CallRecord, slack: int) -> Account:

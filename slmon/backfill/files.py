@@ -18,6 +18,10 @@ LOOK_AT = 100                 # so many lines in a row at most tell no moment
 APART = 2 * SECOND            # so far apart two lines are never the same one
 
 
+class SourceError(Exception):
+    """A log cannot be read; the message names it and the cure."""
+
+
 def lines_of(path: Path, progress: Callable[[int], None] = lambda read: None, since: Instant | None = None,
              moment: Callable[[bytes], Instant | None] = lambda line: None) -> Iterator[bytes]:
     """The lines of a file, in its order; of a plain one, whose lines tell their `moment`, not long before `since`.

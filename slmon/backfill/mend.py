@@ -28,6 +28,7 @@ class Findings:
     unread: dict[str, int] = field(default_factory=dict)
     told: list[Account] = field(default_factory=list)    # of nobody's call, as long as no other source knows it
     lost: int = 0                        # calls of which no source can tell either
+    said: tuple[str, ...] = ()           # what was found out about the logs, in words
     covered: tuple[GapTold, ...] = ()    # the moments of gaps of which a log has told every call
 
     def keep(self, store: CallStore, at: Instant) -> None:
@@ -81,7 +82,7 @@ def look(store: CallReader, board: Switchboard, is_open: Callable[[Instant], boo
     settled = [record for record in live if not followed(record.call)]
     told = [each for each in told if not followed(each.record.call)]
     calls = reconciled(settled, told, spans)
-    findings = Findings(unread=dict(found.unread), covered=found.of_gaps(board.pbx, spans))
+    findings = Findings(unread=dict(found.unread), said=tuple(found.said), covered=found.of_gaps(board.pbx, spans))
     rows, bases = _by_call(stored), _by_call(settled)
     accounts: dict[CallId, list[Account]] = defaultdict(list)
     for each in told:

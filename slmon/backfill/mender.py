@@ -9,6 +9,7 @@ import structlog
 from slmon.backfill.mend import Findings, look, unheard
 from slmon.backfill.sources import SourceError, Sources
 from slmon.backfill.spool import Answer, Question, Spool
+from slmon.backfill.tables import Tables
 from slmon.config import Config, Pbx
 from slmon.core.facts import CallRecord, GapMarked
 from slmon.core.instant import Instant
@@ -52,7 +53,7 @@ class Mender:
 
     def gap_ended(self, pbx: str, since: Instant, until: Instant) -> None:
         """That PBX is heard again; its logs tell what happened meanwhile."""
-        if not sources_of(self._pbxes[pbx]).files:
+        if not sources_of(self._pbxes[pbx]):
             return
         at = asyncio.get_running_loop().time() + SETTLED_SECONDS
         before = self._due.get(pbx)
@@ -83,7 +84,7 @@ class Mender:
         except (SourceError, StoreError) as error:
             self._spool.reply(name, Answer(error=str(error)))
         else:
-            self._spool.reply(name, Answer(found.corrected, found.added, found.lost, found.unread))
+            self._spool.reply(name, Answer(found.corrected, found.added, found.lost, found.unread, found.said))
 
     async def _after_gap(self, pbx: str, due: _Due) -> None:
         del self._due[pbx]
@@ -92,6 +93,8 @@ class Mender:
         except (SourceError, StoreError, OSError) as error:
             log.error("what happened in a gap cannot be read", pbx=pbx, reason=str(error))
         else:
+            for words in found.said:
+                log.info("what the PBX's logs are", pbx=pbx, found=words)
             if found.corrected or found.added:
                 log.info("the PBX's logs told of a gap", pbx=pbx, corrected=found.corrected, added=found.added)
         if any(call.arrived_at <= due.until for call in self._boards[pbx].calls.values()):
@@ -128,4 +131,5 @@ class Mender:
 
 def sources_of(pbx: Pbx) -> Sources:
     """The logs that slmon.toml names for a PBX, maybe none."""
-    return Sources(*(() if path is None else (path,) for path in (pbx.cel_file, pbx.queue_log_file, pbx.cdr_file)))
+    cel, queue_log, cdr = (() if path is None else (path,) for path in (pbx.cel_file, pbx.queue_log_file, pbx.cdr_file))
+    return Sources(cel, queue_log, cdr, Tables(pbx.database_file, pbx.cel_table, pbx.queue_log_table, pbx.cdr_table))

@@ -10,31 +10,38 @@ from datetime import tzinfo
 from itertools import islice
 from pathlib import Path
 
-from slmon.backfill.cdr import cdr_accounts, cdr_moment
+from slmon.backfill import cdr, cel
+from slmon.backfill.cdr import LONGEST_CALL, cdr_accounts, cdr_moment
 from slmon.backfill.cel import cel_accounts, cel_moment
-from slmon.backfill.files import lines_of, once, rotated
+from slmon.backfill.files import SourceError, lines_of, once, rotated
 from slmon.backfill.queue_log import queue_log_accounts, queue_log_moment
-from slmon.core.coverage import Coverage, GapTold, told_of
+from slmon.backfill.tables import TableReader, Tables
+from slmon.core.coverage import Coverage, GapTold, joined, told_of
 from slmon.core.facts import CallId, CallRecord, Quality
 from slmon.core.instant import SECOND, Instant
-from slmon.core.reconcile import BEGINNING, Account, Span, touched
+from slmon.core.reconcile import BEGINNING, END, Account, Span, touched
 from slmon.core.switchboard import Switchboard
 
 HEAD = 100                         # lines to know a log by
 BEFORE = 26 * 3600 * SECOND        # longer than any call, and a time zone
 
 
-class SourceError(Exception):
-    """A log cannot be read; the message names the file and the cure."""
+__all__ = ["SourceError", "Sources", "Told", "gathered"]
+
+NO_TABLES = Tables()
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """The log files of one PBX, in any order, each as often as one likes."""
+    """The log files of one PBX, in any order, each as often as one likes; for a kind without files, its table."""
 
     cel: tuple[Path, ...] = ()
     queue_log: tuple[Path, ...] = ()
     cdr: tuple[Path, ...] = ()
+    tables: Tables = NO_TABLES
+
+    def __bool__(self) -> bool:
+        return bool(self.files) or self.tables != NO_TABLES
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -43,8 +50,10 @@ class Sources:
 
     def with_rotated(self, since: Instant) -> "Sources":
         """These, and what they were called before, as far as it was written to since then."""
-        return Sources(*(tuple(each for path in paths for each in rotated(path, since))
-                         for paths in (self.cel, self.queue_log, self.cdr)))
+        def all_of(paths: tuple[Path, ...]) -> tuple[Path, ...]:
+            return tuple(each for path in paths for each in rotated(path, since))
+
+        return Sources(all_of(self.cel), all_of(self.queue_log), all_of(self.cdr), self.tables)
 
     @property
     def size(self) -> int:
@@ -58,6 +67,7 @@ class Told:
 
     accounts: list[Account] = field(default_factory=list)
     unread: Counter[str] = field(default_factory=Counter)    # lines that are none of the format, by kind of log
+    said: list[str] = field(default_factory=list)            # what was found out about the logs, in words
     cel: Coverage = field(default_factory=Coverage)
     cdr: Coverage = field(default_factory=Coverage)
 
@@ -87,23 +97,35 @@ def gathered(sources: Sources, board: Switchboard, is_open: Callable[[Instant], 
 
     pbx, doors = board.pbx, board.doors
     known = {record.call: record.arrived_at for record in live}
+    tables = sources.tables
+    reader = TableReader(tables.database_file or Path(), _windows(spans), pbx, zone, known, progress, told.said)
     if sources.cel:
         told.accounts += cel_accounts(lines(sources.cel, cel_moment), board, wanted, _counting(told, "CEL"),
                                       told.cel)
-    known |= {each.record.call: each.record.arrived_at for each in told.accounts}
+    elif tables.cel is not None:
+        told.accounts += cel.accounts_of(reader.cel(tables.cel), board, wanted, told.cel)
+    known.update((each.record.call, each.record.arrived_at) for each in told.accounts)
     if sources.cdr:
         told.accounts += cdr_accounts(lines(sources.cdr, cdr_moment), pbx, doors, is_open, zone, known, wanted,
                                       _counting(told, "CDR"), told.cdr)
-    if sources.queue_log:
+    elif tables.cdr is not None:
+        told.accounts += cdr.accounts_of(reader.cdr(tables.cdr), pbx, doors, is_open, zone, known, wanted, told.cdr)
+    if sources.queue_log or tables.queue_log is not None:
         asked_for = {record.call for record in live if wanted(record)} | {each.record.call for each in told.accounts}
         short = [span for span in spans if span[0] > BEGINNING]
 
         def in_question(call: CallId, at: Instant) -> bool:
             return call in asked_for or any(since <= at + SECOND and at <= until for since, until in short)
 
-        told.accounts += queue_log_accounts(lines(sources.queue_log, queue_log_moment), pbx, doors, in_question,
-                                            _counting(told, "queue_log"))
+        logged = (lines(sources.queue_log, queue_log_moment) if sources.queue_log
+                  else reader.queue_log(str(tables.queue_log)))
+        told.accounts += queue_log_accounts(logged, pbx, doors, in_question, _counting(told, "queue_log"))
     return told
+
+
+def _windows(spans: Sequence[Span]) -> tuple[Span, ...]:
+    """When what calls did that went through the spans was written; none twice."""
+    return joined((max(since - BEFORE, BEGINNING), min(until + LONGEST_CALL, END)) for since, until in spans)
 
 
 def _counting(told: Told, kind: str) -> Callable[[bytes], None]:

@@ -10,6 +10,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from slmon.backfill.sources import Sources
+from slmon.backfill.tables import Tables
+
+_KINDS = ("cel", "queue_log", "cdr")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,7 @@ class Answer:
     added: int = 0
     lost: int = 0
     unread: dict[str, int] = field(default_factory=dict)
+    said: tuple[str, ...] = ()
     error: str | None = None
 
 
@@ -49,8 +53,11 @@ class Spool:
     def ask(self, question: Question) -> str:
         """Leave a question; its name. Raises OSError."""
         name = str(os.getpid())
-        sources = {kind: [str(path.absolute()) for path in paths] for kind, paths in asdict(question.sources).items()}
-        self._put(f"question-{name}.json", {"pbx": question.pbx, "dry_run": question.dry_run, **sources})
+        files = {kind: [str(path.absolute()) for path in getattr(question.sources, kind)] for kind in _KINDS}
+        tables = question.sources.tables
+        place = None if tables.database_file is None else str(tables.database_file.absolute())
+        self._put(f"question-{name}.json", {"pbx": question.pbx, "dry_run": question.dry_run, **files, "tables": {
+            "database_file": place, **{kind: getattr(tables, kind) for kind in _KINDS}}})
         return name
 
     def is_taken(self, name: str) -> bool:
@@ -92,7 +99,9 @@ class Spool:
 def _question(path: Path) -> Question | None:
     try:
         words = json.loads(path.read_text(encoding="utf-8"))
-        files = (tuple(Path(each) for each in words[kind]) for kind in ("cel", "queue_log", "cdr"))
-        return Question(str(words["pbx"]), Sources(*files), bool(words["dry_run"]))
+        cel, queue_log, cdr = (tuple(Path(each) for each in words[kind]) for kind in _KINDS)
+        place, names = words["tables"]["database_file"], (words["tables"][kind] for kind in _KINDS)
+        tables = Tables(None if place is None else Path(place), *names)
+        return Question(str(words["pbx"]), Sources(cel, queue_log, cdr, tables), bool(words["dry_run"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -57,7 +57,7 @@ def run_backfill(config: Config, pbx: Pbx, sources: Sources, dry_run: bool) -> N
             found.keep(store, from_datetime(datetime.now(UTC)))
     finally:
         store.close(None)
-    say(Answer(found.corrected, found.added, found.lost, found.unread), dry_run)
+    say(Answer(found.corrected, found.added, found.lost, found.unread, found.said), dry_run)
 
 
 def _by_the_other(config: Config, question: Question) -> Answer:
@@ -98,6 +98,8 @@ def _heard_until(store: CallStore, pbx: str) -> Instant:
 def say(answer: Answer, dry_run: bool) -> None:
     """What was found, in words, on standard error."""
     console = Console(stderr=True, highlight=False, soft_wrap=True)
+    for words in answer.said:
+        console.print(f"slmon: {words}", markup=False)
     for kind, count in answer.unread.items():
         console.print(f"slmon: warning: {count} lines of the {kind} cannot be read and were left out")
     would = "would be " if dry_run else ""
@@ -112,9 +114,9 @@ class UnknownSource(Exception):
 def configured_sources(pbx: Pbx) -> Sources:
     """The logs that slmon.toml names for a PBX. Raises UnknownSource when it names none."""
     found = sources_of(pbx)
-    if not found.files:
+    if not found:
         raise UnknownSource(f"there is no log of {pbx.name} to read: give --cel, --queue-log or --cdr, or set "
-                            "cel_file, queue_log_file or cdr_file of the [[pbx]]")
+                            "cel_file, queue_log_file, cdr_file or database_file of the [[pbx]]")
     return found
 
 

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from slmon.config.checks import cross_checks, exposed
 from slmon.config.model import Config, Hours, Listen, Pbx
 from slmon.config.problems import ConfigError, Problem, file_trouble, of_pydantic, problem, short_name, syntax
-from slmon.config.secrets import Found, caller_key, located, pbx_secrets
+from slmon.config.secrets import Found, caller_key, database_files, located, pbx_secrets
 
 __all__ = ["Config", "ConfigError", "Hours", "Listen", "Need", "Pbx", "Problem", "load"]
 
@@ -25,7 +25,7 @@ class Need(Flag):
 
     NOTHING = 0                # replay, export, report
     SECRETS = auto()           # record: it logs in to a PBX
-    KEY = auto()               # backfill: it replaces callers' numbers
+    KEY = auto()               # backfill: it replaces callers' numbers, and may read a database
     WEB = auto()
     ALL = SECRETS | KEY | WEB  # run, check
 
@@ -45,6 +45,7 @@ def load(path: Path, environment: Mapping[str, str] | None = None, need: Need = 
         pbx_secrets(document, folder, os.environ if environment is None else environment, found)
     if Need.KEY in need:
         caller_key(document, folder, found)
+        database_files(document, folder, found)
     if Need.WEB in need:
         found.problems += exposed(document)
     problems += found.problems
@@ -95,7 +96,7 @@ def _complete(config: Config, folder: Path, found: Found) -> Config:
         "pbx": tuple(pbx.model_copy(update={
             "secret": found.secrets.get(pbx.name, pbx.secret),
             **{key: place(getattr(pbx, key)) for key in ("ca_file", "secret_file", "cel_file", "queue_log_file",
-                                                         "cdr_file")}})
+                                                         "cdr_file", "database_file")}})
                      for pbx in config.pbx)})
     complete._warnings = (*_doubts(config), *found.warnings)
     complete._caller_key = found.caller_key

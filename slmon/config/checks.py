@@ -18,7 +18,7 @@ Document = Mapping[str, Any]
 def cross_checks(document: Document) -> Iterator[Problem]:
     """Every mistake that takes two keys to see."""
     rules: tuple[Callable[[Document], Iterator[Problem]], ...] = (
-        _hours, _dates, _goals, _names, _inbound, _contexts, _views)
+        _hours, _dates, _goals, _names, _inbound, _contexts, _tables_of_logs, _views)
     return chain.from_iterable(rule(document) for rule in rules)
 
 
@@ -68,6 +68,22 @@ def _one_hours(document: Document, loc: tuple[int | str, ...], table: dict[str, 
 def _dates(document: Document) -> Iterator[Problem]:
     for section in ("hours_from", "goals_from"):
         yield from _twice(document, section, "date", lambda value: str(value) if value is not None else None)
+
+
+def _tables_of_logs(document: Document) -> Iterator[Problem]:
+    """A log is read from one place, and a table from a database that is named."""
+    for index, pbx in tables(document, "pbx"):
+        named = [f"{kind}_table" for kind in ("cel", "queue_log", "cdr") if f"{kind}_table" in pbx]
+        for each in named:
+            file = each.replace("_table", "_file")
+            if file in pbx:
+                yield problem(document, ("pbx", index, each), f"is given, and {file} too; keep one of them", pbx[each])
+        if named and "database_file" not in pbx:
+            yield problem(document, ("pbx", index, named[0]), "is in no database; set database_file", pbx[named[0]])
+        if not named and "database_file" in pbx:
+            yield problem(document, ("pbx", index, "database_file"),
+                          "is given, and no table of it; set cel_table, queue_log_table or cdr_table",
+                          pbx["database_file"])
 
 
 def _goals(document: Document) -> Iterator[Problem]:

@@ -164,6 +164,10 @@ class Pbx(Section):
     cel_file: File | None = None
     queue_log_file: File | None = None
     cdr_file: File | None = None
+    database_file: File | None = None
+    cel_table: Name | None = None
+    queue_log_table: Name | None = None
+    cdr_table: Name | None = None
 
 
 class LineTable(Section):

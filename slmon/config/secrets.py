@@ -85,6 +85,13 @@ def caller_key(document: Document, folder: Path, found: Found) -> None:
     found.caller_key = SecretBytes(key)
 
 
+def database_files(document: Document, folder: Path, found: Found) -> None:
+    """See that the files that hold a database's address are there, and read by nobody else."""
+    for index, table in tables(document, "pbx"):
+        if path_ok(table.get("database_file")):
+            _read(document, ("pbx", index, "database_file"), located(folder, Path(table["database_file"])), found)
+
+
 def path_ok(given: object) -> bool:
     """Whether a value of the document can be a file's path."""
     return isinstance(given, str) and bool(given.strip()) and "\0" not in given

@@ -49,6 +49,11 @@ class Coverage:
         """Between the last row and the next one others may be missing."""
         self._torn = True
 
+    def forget(self) -> None:
+        """Of before the next row it does not speak."""
+        self._spans.clear()
+        self._torn = True
+
     @property
     def spans(self) -> tuple[Span, ...]:
         """So far."""
