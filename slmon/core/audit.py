@@ -1,5 +1,7 @@
 """Rules of what never ends: legs that the switch lists no more though nobody said so, and those that hang on it."""
 
+from itertools import takewhile
+
 from slmon.core.call import Call
 from slmon.core.callbook import DISORDER, SAME_ID_AGAIN, CallBook
 from slmon.core.events import SnapshotLeg
@@ -55,8 +57,9 @@ class Audit(CallBook):
 
     def _forget_old(self, now: Instant) -> None:
         """Let go of legs of which nothing was heard for a day, and which are no call's."""
-        for leg in tuple(self.wiring.legs.values()):
-            if now - max(leg.started_at, leg.listed_at) > FORGOTTEN_AFTER and leg.id not in self._by_leg:
+        begun = now - FORGOTTEN_AFTER
+        for leg in list(takewhile(lambda leg: leg.started_at < begun, self.wiring.legs.values())):    # oldest first
+            if leg.listed_at < begun and leg.id not in self._by_leg:
                 self.wiring.forget(leg)
 
     def _was_over(self, listed: SnapshotLeg) -> bool:

@@ -204,7 +204,7 @@ class Resync(CallBook):
             self._forget_unlisted({each.leg for each in legs}, at, seen_last)
         for each in sorted(legs, key=lambda each: each.leg not in self._by_leg):   # known members show the doors
             self._list_leg(each, at, seen_last)
-        self._pair_pipes()
+        self._pair_pipes([self.wiring.legs[each.leg] for each in legs])
         for each in legs:
             self._rung_unseen(each)
         for each in legs:
@@ -277,9 +277,9 @@ class Resync(CallBook):
         if call.asked_at is None and self._is_human(leg):
             self._asked(call, max(leg.started_at, call.arrived_at))
 
-    def _pair_pipes(self) -> None:
+    def _pair_pipes(self, listed: Iterable[Leg]) -> None:
         """The halves of a pipe share a name; nobody says again that they belong together."""
-        halves = {leg.channel: leg for leg in self.wiring.legs.values() if leg.is_pipe}
+        halves = {leg.channel: leg for leg in listed if leg.is_pipe}
         for name, one in halves.items():
             two = halves.get(name[:-1] + "2") if name.endswith(";1") else None
             if two is not None and one.pair is None:
