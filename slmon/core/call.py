@@ -20,7 +20,7 @@ from slmon.core.instant import Instant, seconds_between
 from slmon.core.site import Line, Meaning
 from slmon.core.wiring import Leg
 
-MAX_STEPS = 200      # a call that is transferred all day long still has a bounded journey
+MAX_STEPS = 200      # a call that is passed on all day long still has a bounded journey, few queues, desks, hand-overs
 
 
 @dataclass(slots=True)

@@ -44,6 +44,8 @@ SEAL_AFTER = 5 * SECOND         # a transfer can be told of after the hang-up
 FORGET_AFTER = 10 * SECOND      # a leg that ended
 SAME_ID_AGAIN = 3600 * SECOND   # ids start over after a restart of the PBX: an hour apart it is another call
 CONFIRM = SECOND                # the park extension shows only after the transfer to it
+MOST_DOORS = 1000               # endpoints: a trunk is one, a peer without a name is one for each address
+MOST_LINKS = 1000               # ids that the switch ties one call to
 MOST_OVER = 10_000              # legs that outlive their calls, remembered; the switch's list lets go of them
 DESK_ENDED = 2 * SECOND         # the dialplan hangs up at once after the desk did
 
@@ -198,9 +200,14 @@ class CallBook(ABC):
 
     # -- ties
 
+    def _door_seen(self, leg: Leg) -> None:
+        """Members come in through this endpoint."""
+        if len(self.doors_seen) < MOST_DOORS:
+            self.doors_seen.add(leg.endpoint)
+
     def _tie(self, call: Call, link: LegId) -> None:
         """The switch names the member's call by this id as well."""
-        if link and link not in call.links:
+        if link and link not in call.links and len(call.links) < MOST_LINKS:
             call.links.add(link)
             self._by_link.setdefault(link, call)
 

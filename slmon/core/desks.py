@@ -19,6 +19,9 @@ _NUMBERS = {1: "NOT_INUSE", 2: "INUSE", 3: "BUSY", 4: "INVALID", 5: "UNAVAILABLE
             8: "ONHOLD"}
 
 
+MOST_DESKS = 20_000
+
+
 class Desks:
     """One PBX's desks: every phone that serves a queue, and every phone that was heard of."""
 
@@ -34,6 +37,8 @@ class Desks:
         technology, slash, _ = event.device.partition("/")
         state = _STATES.get(event.state)
         if not slash or technology == "Local" or state is None:
+            return []
+        if event.device not in self._states and len(self._states) >= MOST_DESKS:
             return []
         self._states[event.device] = state
         return self._tell(event.device, event.at)

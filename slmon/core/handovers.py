@@ -1,6 +1,6 @@
 """Rules of passing a call on: transfers, parking, conferences. Only what a caseworker does after the answer counts."""
 
-from slmon.core.call import Call, HandOver, Parking
+from slmon.core.call import MAX_STEPS, Call, HandOver, Parking
 from slmon.core.callbook import CONFIRM, CallBook, Due
 from slmon.core.events import AttendedTransferred, BlindTransferred, LegId, ParkChange, Parked
 from slmon.core.facts import CallTransferred, Place, TransferKind
@@ -96,6 +96,8 @@ class HandOvers(CallBook):
     def _hand_over(self, call: Call, hand_over: HandOver) -> None:
         if any(each.at == hand_over.at and each.kind is hand_over.kind for each in call.hand_overs):
             return                                       # told twice
+        if len(call.hand_overs) >= MAX_STEPS:
+            return
         parking = call.parking
         if parking is not None and abs(hand_over.at - parking.at) <= TOGETHER:
             return                                       # the transfer was the way to park it
@@ -155,7 +157,8 @@ class HandOvers(CallBook):
             else:
                 self._taken(call, leg, at)
             if not call.desks or call.desks[-1] != leg.endpoint:
-                call.desks.append(leg.endpoint)
+                if len(call.desks) < MAX_STEPS:
+                    call.desks.append(leg.endpoint)
                 call.step(at, "talk", leg.endpoint)
             if self._let_go(call) or (call.away is not None and call.away[0] is leg):
                 call.holder = leg

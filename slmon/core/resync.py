@@ -246,7 +246,7 @@ class Resync(CallBook):
             self.wiring.add(again)
             if leg.call is not None and leg.call.leg is leg:
                 leg.call.leg = again
-                self.doors_seen.add(again.endpoint)
+                self._door_seen(again)
                 self._tie(leg.call, listed.linked)
 
     def _came_in(self, leg: Leg, listed: SnapshotLeg) -> bool:

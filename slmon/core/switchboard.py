@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from slmon.core import events as ev
 from slmon.core.audit import Audit
-from slmon.core.call import Call
+from slmon.core.call import MAX_STEPS, Call
 from slmon.core.callbook import CONFIRM, DISORDER, SAME_ID_AGAIN, SETTLE, CallBook, Due
 from slmon.core.events import Event, LegState
 from slmon.core.facts import CallArrived, CallAsked, CallId, CallQueued, Fact, Place
@@ -151,7 +151,7 @@ class Switchboard(HandOvers, Resync, Audit, CallBook):
 
     def _arrive(self, leg: Leg, caller: str) -> None:
         line = self._line_of(leg.exten) if leg.exten else None
-        self.doors_seen.add(leg.endpoint)
+        self._door_seen(leg)
         rang_in_at = leg.started_at + self.set_by
         in_hours = self._is_open(rang_in_at)
         call = Call(CallId(f"{self.pbx}/{leg.id}"), self.pbx, leg, line, in_hours, self._goal_at(rang_in_at))
@@ -352,7 +352,7 @@ class Switchboard(HandOvers, Resync, Audit, CallBook):
         self._tie(call, event.linked)
         if told == event.queue:
             return                                       # told twice: it has not left since
-        if event.queue:                                  # not every source knows which
+        if event.queue and len(call.queues) < MAX_STEPS:     # not every source knows which
             call.queues.append(event.queue)
             call.step(event.at, "queue", event.queue)
             self._say(CallQueued(call.id, event.at, event.queue))

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from slmon.core.counted import CallFact, CountedCall, Names
 from slmon.core.facts import CallAnswered, CallEnded, CallJudged, CallTransferred, CallUnaccounted
 
+MOST_NAMES = 10_000      # combinations of PBX, line and queue that are counted apart
+OTHERS = "others"
+
 
 @dataclass(slots=True)
 class Answers:
@@ -36,8 +39,7 @@ class Totals:
         """Count what just happened, with the line and queue of now; it is never moved when the call moves on."""
         if call.excluded:
             return
-        names = call.names
-        self.names.add(names)
+        names = self._known(call.names)
         match fact:
             case CallEnded(outcome=outcome):
                 self.ended[names, outcome.value] += 1
@@ -56,9 +58,15 @@ class Totals:
 
     def count_unplaced(self, fact: CallUnaccounted) -> None:
         """Count a call of which only the PBX is known."""
-        names = fact.call.partition("/")[0], "", ""
-        self.names.add(names)
+        names = self._known((fact.call.partition("/")[0], "", ""))
         self.unaccounted[names, fact.reason] += 1
+
+    def _known(self, names: Names) -> Names:
+        """The names to count under: beyond so many, numbers that nobody configured are all one."""
+        if names not in self.names and len(self.names) >= MOST_NAMES:
+            names = names[0], OTHERS, OTHERS
+        self.names.add(names)
+        return names
 
     def _time(self, names: Names, seconds: float | None) -> None:
         if seconds is None:
