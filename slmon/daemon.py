@@ -156,7 +156,7 @@ class Daemon:
             Labels(tuple(pbx.name for pbx in config.pbx), tuple(dict.fromkeys(line.name for line in config.lines)),
                    tuple(sorted({queue for view in config.views for queue in view.queues}))),
             self.now, slmon.__version__, store_pending=lambda: self.store.pending,
-            event_lag_seconds=self._lag_seconds)
+            event_lag_seconds=self._lag_seconds, stuck_channels=self._stuck_channels)
 
     # -- before the first event
 
@@ -281,6 +281,8 @@ class Daemon:
                 self.scoreboard.restore(record, now)
         for gap in gaps:
             self._history.forget(self.hours.day_of(gap.since))
+            if gap.until is None or self.hours.day_of(gap.until) == today:
+                self.scoreboard.record(gap, retold=True)
         if records or gaps:
             self.changed.set()
 
@@ -294,6 +296,9 @@ class Daemon:
 
     def _lag_seconds(self, pbx: str) -> float:
         return next((watch.link.lag_seconds for watch in self.watches if watch.name == pbx), 0.0)
+
+    def _stuck_channels(self, pbx: str) -> int:
+        return next((watch.switchboard.stuck() for watch in self.watches if watch.name == pbx), 0)
 
     def _ready(self) -> str | None:
         return None if self.store.trouble is None else f"not saving: {self.store.trouble}"

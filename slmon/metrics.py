@@ -71,14 +71,17 @@ class Metrics:
     def __init__(self, scoreboard: Scoreboard, hours: Hours, goals: Goals, labels: Labels, now: Callable[[], Instant],
                  version: str, *, store_pending: Callable[[], int] = lambda: 0,
                  event_lag_seconds: Callable[[str], float] = lambda pbx: 0.0,
+                 stuck_channels: Callable[[str], int] = lambda pbx: 0,
                  registry: CollectorRegistry | None = None) -> None:
-        """`store_pending`: calls not written yet. `event_lag_seconds`: of a PBX, event's own time to receipt."""
+        """`store_pending`: calls not written yet. `event_lag_seconds`: of a PBX, event's own time to receipt.
+        `stuck_channels`: of a PBX, channels that outlive their calls."""
         self._registry = registry or CollectorRegistry()
         for collector in (GCCollector, PlatformCollector, ProcessCollector):
             collector(registry=self._registry)
         self._registry.register(_Calls(scoreboard, labels))
         self._registry.register(_Now(scoreboard, labels, hours, goals, now))
-        self._registry.register(_House(scoreboard, labels, now, version, store_pending, event_lag_seconds))
+        self._registry.register(_House(scoreboard, labels, now, version, store_pending, event_lag_seconds,
+                                       stuck_channels))
 
     def render(self, accept: str = "") -> tuple[bytes, str]:
         """The page and its content type: OpenMetrics where the Accept header asks for it, else Prometheus text."""
@@ -203,13 +206,15 @@ class _House(Collector):
     """Whether the data flows."""
 
     def __init__(self, scoreboard: Scoreboard, labels: Labels, now: Callable[[], Instant], version: str,
-                 store_pending: Callable[[], int], event_lag_seconds: Callable[[str], float]) -> None:
+                 store_pending: Callable[[], int], event_lag_seconds: Callable[[str], float],
+                 stuck_channels: Callable[[str], int]) -> None:
         self._scoreboard = scoreboard
         self._labels = labels
         self._now = now
         self._version = version
         self._store_pending = store_pending
         self._event_lag_seconds = event_lag_seconds
+        self._stuck_channels = stuck_channels
 
     def collect(self) -> Iterator[Metric]:
         """Links, gaps, oddities, store, build."""
@@ -230,14 +235,23 @@ class _House(Collector):
         gap = CounterMetricFamily("slmon_pbx_gap_seconds", "Seconds without a trustworthy event stream.",
                                   labels=["pbx"])
         back = CounterMetricFamily("slmon_pbx_reconnects", "How often the link came back.", labels=["pbx"])
+        hidden = CounterMetricFamily("slmon_pbx_gap_calls_at_most", "Calls that gaps may hide at most, by the PBX's "
+                                     "own count of calls.", labels=["pbx"])
+        uncounted = CounterMetricFamily("slmon_pbx_gaps_uncounted", "Gaps of which nobody can tell how many calls they "
+                                        "may hide.", labels=["pbx"])
+        stuck = GaugeMetricFamily("slmon_pbx_stuck_channels", "Channels that hang on the PBX though their calls are "
+                                  "long over.", labels=["pbx"])
         for pbx in self._labels.pbxes:
             link = links.get(pbx)
+            hidden.add_metric([pbx], scoreboard.totals.hidden[pbx])
+            uncounted.add_metric([pbx], scoreboard.totals.uncounted_gaps[pbx])
+            stuck.add_metric([pbx], self._stuck_channels(pbx))
             up.add_metric([pbx], int(link is not None and link.up))
             last.add_metric([pbx], (link.last_event_at or 0) / SECOND if link is not None else 0)
             lag.add_metric([pbx], self._event_lag_seconds(pbx))
             gap.add_metric([pbx], scoreboard.gap_seconds_total(pbx, now))
             back.add_metric([pbx], scoreboard.totals.reconnects[pbx])
-        yield from (up, last, lag, gap, back)
+        yield from (up, last, lag, gap, hidden, uncounted, back, stuck)
 
     def _oddities(self) -> Metric:
         """The kinds are words of our own code, so they are few whatever a PBX sends."""

@@ -1,10 +1,55 @@
 """How many calls a gap may hide at most, by the switch's own count of the calls it has handled."""
 
+import pytest
 from telling import during, hangs_up, instant, listed, lost, ringing, seen
 
 from slmon.core import events as ev
-from slmon.core.facts import GapMarked
+from slmon.core.facts import GapMarked, Quality
+from slmon.core.gaps import hidden_at_most
+from slmon.core.goals import Goals
 from slmon.core.hidden import CallCount
+from slmon.core.hours import Hours
+from slmon.core.instant import SECOND
+from slmon.core.scoreboard import Scoreboard
+from slmon.core.site import View
+from slmon.store.calls import CallStore
+
+MONDAY = 1_795_420_800 * SECOND          # nine o'clock
+
+
+def gap(since, until, hides=None, told_by=None, pbx="pbx1"):
+    """Seconds after nine."""
+    return GapMarked(pbx, MONDAY + since * SECOND, MONDAY + until * SECOND, "link down", hides, told_by)
+
+
+@pytest.mark.parametrize(("gaps", "hidden"), [
+    ([], 0), ([gap(0, 9, 3), gap(20, 30, 4)], 7), ([gap(0, 9, 3), gap(20, 30)], None),
+    ([gap(0, 9, 3), gap(20, 30, told_by=Quality.CEL)], 3), ([gap(0, 9, 3, Quality.CDR)], 0)])
+def test_gaps_hide_together_what_each_hides_but_for_those_that_a_log_has_told(gaps, hidden):
+    assert hidden_at_most(gaps) == hidden
+
+
+def test_the_board_tells_what_todays_gaps_hide_and_forgets_it_when_a_log_has_told():
+    hours = Hours((), "Europe/Copenhagen")
+    board = Scoreboard(hours, Goals((), hours.day_of), pbxes=["pbx1"])
+    now = MONDAY + 3600 * SECOND
+    board.record(gap(-86400, -86000, 9))
+    board.record(gap(10, 20, 5))
+    assert board.snapshot(View("all", "Alle"), now).hidden_at_most == 5
+    seconds = board.gap_seconds_total("pbx1", now)
+    board.record(gap(10, 20, 5, Quality.CEL), retold=True)
+    assert board.snapshot(View("all", "Alle"), now).hidden_at_most == 0
+    assert board.gap_seconds_total("pbx1", now) == seconds
+    assert board.totals.hidden["pbx1"] == 14
+
+
+def test_what_a_gap_hides_is_kept(tmp_path):
+    store = CallStore(tmp_path / "slmon.db")
+    store.mark_gap(gap(10, 20, 5))
+    store.mark_gap(gap(30, 40))
+    store.flush()
+    assert [each.hides_at_most for each in store.gaps(MONDAY, MONDAY + 60 * SECOND)] == [5, None]
+    store.close()
 
 
 def counted(at, handled, boot="monday"):

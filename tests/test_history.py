@@ -96,7 +96,7 @@ def test_the_past_is_what_the_board_showed(store):
     board.record(gap)
     shown = board.snapshot(EVERYTHING, evening)
     (day,) = history_of(store, *records).days(EVERYTHING, MONDAY, MONDAY, evening)
-    assert day == Day(MONDAY, Goal(), shown.today, shown.gap_seconds_today, shown.breaches)
+    assert day == Day(MONDAY, Goal(), shown.today, shown.gap_seconds_today, shown.breaches, shown.gaps_today)
     assert (day.tally.missed, len(day.breaches), day.gap_seconds) == (2, 2, 360.0)
 
 

@@ -430,3 +430,14 @@ async def test_a_page_speaks_the_language_of_the_site_or_of_the_address(visit: V
 def test_the_font_is_ours_and_its_licence_lies_beside_it() -> None:
     assert (WEB / "static" / "inter.woff2").read_bytes().startswith(b"wOF2")
     assert "SIL Open Font License" in (WEB / "static" / "inter-OFL.txt").read_text()
+
+
+async def test_beside_each_figure_stands_how_many_calls_a_gap_of_its_period_may_hide(visit: Visit) -> None:
+    client = await visit(house_of(Scene()))
+    text = await (await client.get("/goals?period=2026-11-19&lang=en")).text()
+    assert text.count("at most 7 calls are missing here") == 2
+    assert "at most 7 calls came and went unseen" in text
+    week = await (await client.get("/goals?period=2026-W47&lang=en")).text()
+    assert "(at most 7 calls)" in week
+    other = await (await client.get("/goals?period=2026-11-20&lang=en")).text()
+    assert "missing here" not in other

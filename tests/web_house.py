@@ -10,7 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from slmon.core.board import Breach, HalfHour, LinkState, Snapshot, Waiting
-from slmon.core.facts import DeskState
+from slmon.core.facts import DeskState, GapMarked
 from slmon.core.goals import Goal
 from slmon.core.hours import Opening, Phase
 from slmon.core.instant import SECOND, Instant
@@ -28,6 +28,7 @@ HALVES = ((14, 3, 0), (21, 2, 0), (18, 6, 0), (20, 3, 0), (16, 7, 0), (19, 1, 0)
 BREACHES = (Breach(NINE + 4000 * SECOND, "Hovednummer", "dagpenge", None, "abandoned"),
             Breach(NINE + 62 * SECOND, "Direkte", None, 27.4, "answered"),
             Breach(NINE + 50 * SECOND, "Hovednummer", "dagpenge", None, None))
+GAPS = (GapMarked("pbx1", NINE - 95 * HOUR, NINE - 95 * HOUR + 240 * SECOND, "the PBX closed the connection", 7),)
 
 
 def tally(met: int, missed: int, undecided: int = 0, answered: int = 0, transferred: int = 0) -> Tally:
@@ -50,6 +51,7 @@ class Scene:
     hours: tuple[tuple[Instant, Instant], ...] = ((NINE, NINE + 6 * HOUR),)
     desks: tuple[int, int, int] | None = (4, 7, 2)
     gaps: dict[int, float] = field(default_factory=dict)   # half hour's number -> seconds
+    marks: tuple[GapMarked, ...] = ()                      # the same gaps, with what they may hide
     goal: Goal = field(default_factory=Goal)
     links: tuple[LinkState, ...] | None = None
     last_day: tuple[Instant, Tally] | None = (NINE - 81 * HOUR, tally(175, 33, answered=189, transferred=23))
@@ -75,7 +77,8 @@ class Scene:
                 {DeskState.FREE: free, DeskState.BUSY: busy, DeskState.PAUSED: paused}),
             breaches=BREACHES,
             links=self.links if self.links is not None else (LinkState("pbx1", True, NINE, now),),
-            gap_seconds_today=sum(self.gaps.values()), unaccounted_today=0, last_day=self.last_day)
+            gap_seconds_today=sum(self.gaps.values()), unaccounted_today=0, last_day=self.last_day,
+            gaps_today=self.marks)
 
     def half_hours(self, now: Instant) -> tuple[HalfHour, ...]:
         """Today's, up to now."""
@@ -100,7 +103,8 @@ async def days_of(view: str, first: date, last: date) -> list[Day]:
             continue
         met, missed = 150 + back * 7 % 40, 22 + back * 5 % 31
         found.append(Day(day, Goal(), tally(met, missed, 3 if back == 4 else 0, met + missed - 12, 12 + back * 3 % 24),
-                         gap_seconds=240.0 if back == 4 else 0.0, breaches=BREACHES if back == 0 else ()))
+                         gap_seconds=240.0 if back == 4 else 0.0, breaches=BREACHES if back == 0 else (),
+                         gaps=GAPS if back == 4 else ()))
     return found
 
 

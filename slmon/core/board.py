@@ -4,7 +4,8 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import date
 
-from slmon.core.facts import DeskState
+from slmon.core.facts import DeskState, GapMarked
+from slmon.core.gaps import hidden_at_most
 from slmon.core.goals import Goal
 from slmon.core.hours import Opening
 from slmon.core.instant import Instant
@@ -52,6 +53,12 @@ class Day:
     tally: Tally
     gap_seconds: float = 0.0               # in which at least one PBX was not heard
     breaches: tuple[Breach, ...] = ()      # calls over the target, newest first
+    gaps: tuple[GapMarked, ...] = ()       # that touch the day
+
+    @property
+    def hidden_at_most(self) -> int | None:
+        """How many calls the day's gaps may hide at most; None: nobody can tell."""
+        return hidden_at_most(self.gaps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,3 +91,9 @@ class Snapshot:
     gap_seconds_today: float          # in which at least one PBX was not heard
     unaccounted_today: int
     last_day: tuple[Instant, Tally] | None   # the last day before today with calls: its midnight, and figures
+    gaps_today: tuple[GapMarked, ...] = ()   # the earliest first
+
+    @property
+    def hidden_at_most(self) -> int | None:
+        """How many calls today's gaps may hide at most; None: nobody can tell."""
+        return hidden_at_most(self.gaps_today)

@@ -69,6 +69,8 @@ class Scoreboard:
                 self._desk_changed(fact)
             case GapMarked():
                 self._gaps.mark(fact, retold)
+                if fact.until is not None and not retold:
+                    self.totals.count_hidden(fact)
             case ClockStepped():
                 self._clock_stepped(fact)
             case OddityNoticed(pbx=pbx, kind=kind):
@@ -133,6 +135,7 @@ class Scoreboard:
             breaches=page.breaches,
             links=self.links(now),
             gap_seconds_today=self._gaps.seconds(self._hours.midnight(today), now),
+            gaps_today=self._gaps.between(self._hours.midnight(today), now),
             unaccounted_today=page.today.unaccounted + self._unplaced[today],
             last_day=page.last_day and (self._hours.midnight(page.last_day[0]), page.last_day[1]),
         )

@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from slmon.core.counted import CallFact, CountedCall, Names
-from slmon.core.facts import CallAnswered, CallEnded, CallJudged, CallTransferred, CallUnaccounted
+from slmon.core.facts import CallAnswered, CallEnded, CallJudged, CallTransferred, CallUnaccounted, GapMarked
 
 MOST_NAMES = 10_000      # combinations of PBX, line and queue that are counted apart
 OTHERS = "others"
@@ -34,6 +34,8 @@ class Totals:
     answers: dict[Names, Answers] = field(default_factory=dict)
     reconnects: Counter[str] = field(default_factory=Counter)                  # by PBX
     oddities: Counter[tuple[str, str]] = field(default_factory=Counter)        # by PBX and kind
+    hidden: Counter[str] = field(default_factory=Counter)      # calls that gaps may hide at most, by PBX
+    uncounted_gaps: Counter[str] = field(default_factory=Counter)              # gaps that hide nobody knows how many
 
     def count(self, call: CountedCall, fact: CallFact) -> None:
         """Count what just happened, with the line and queue of now; it is never moved when the call moves on."""
@@ -60,6 +62,13 @@ class Totals:
         """Count a call of which only the PBX is known."""
         names = self._known((fact.call.partition("/")[0], "", ""))
         self.unaccounted[names, fact.reason] += 1
+
+    def count_hidden(self, gap: GapMarked) -> None:
+        """A gap is over: count what it may hide."""
+        if gap.hides_at_most is None:
+            self.uncounted_gaps[gap.pbx] += 1
+        else:
+            self.hidden[gap.pbx] += gap.hides_at_most
 
     def _known(self, names: Names) -> Names:
         """The names to count under: beyond so many, numbers that nobody configured are all one."""

@@ -91,9 +91,10 @@ class History:
     def _day(self, view: View, day: date, gaps: list[GapMarked], now: Instant) -> Day:
         cells = self._known[day].of(view)
         breaches = sorted((each for cell in cells for each in cell.breaches), key=lambda each: -each.arrived_at)
-        ends_at = min(now, self._hours.midnight(day + _ONE_DAY))
+        begins_at, ends_at = self._hours.midnight(day), min(now, self._hours.midnight(day + _ONE_DAY))
+        of_day = tuple(gap for gap in gaps if gap.since < ends_at and (gap.until is None or gap.until > begins_at))
         return Day(day, self._goals.goal_of(day), merged(cell.tally for cell in cells),
-                   seconds_covered(gaps, self._hours.midnight(day), ends_at), tuple(breaches))
+                   seconds_covered(of_day, begins_at, ends_at), tuple(breaches), of_day)
 
     def _count(self, first: date, last: date, now: Instant) -> None:
         today = self._hours.day_of(now)

@@ -22,8 +22,9 @@ _FIND = ("SELECT id FROM calls WHERE call = ? AND arrived_at BETWEEN ? AND ? "
          "ORDER BY abs(arrived_at - ?) LIMIT 1")
 _INSERT = f"INSERT INTO calls ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
 _UPDATE = f"UPDATE calls SET {', '.join(f'{column} = ?' for column in COLUMNS)} WHERE id = ?"
-_MARK_GAP = ("INSERT INTO gaps (pbx, since, until, reason) VALUES (?, ?, ?, ?) "
-             "ON CONFLICT (pbx, since) DO UPDATE SET until = excluded.until, reason = excluded.reason")
+_MARK_GAP = ("INSERT INTO gaps (pbx, since, until, reason, hides_at_most) VALUES (?, ?, ?, ?, ?) "
+             "ON CONFLICT (pbx, since) DO UPDATE SET until = excluded.until, reason = excluded.reason, "
+             "hides_at_most = excluded.hides_at_most")
 _NOTE = "INSERT INTO notes (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 
 
@@ -78,7 +79,7 @@ def write(db: Database, item: Kept) -> None:
         case CallRecord():
             _write_call(db, item)
         case GapMarked():
-            db.execute(_MARK_GAP, (text(item.pbx), item.since, item.until, text(item.reason)))
+            db.execute(_MARK_GAP, (text(item.pbx), item.since, item.until, text(item.reason), item.hides_at_most))
         case GapTold(told_at=at):
             write_gap_told(db, item, at or item.until)
         case CallUnaccounted():
@@ -155,7 +156,7 @@ def _told(item: Kept) -> list[object]:
         case CallRecord():
             return ["call", record_json(item)]
         case GapMarked():
-            return ["gap", item.pbx, item.since, item.until, item.reason]
+            return ["gap", item.pbx, item.since, item.until, item.reason, item.hides_at_most]
         case GapTold():
             return ["told", item.pbx, item.since, item.until, item.source, item.told_at]
         case CallUnaccounted():
@@ -178,8 +179,8 @@ def _item(told: list[object]) -> Kept:
     match told:
         case ["call", str(record)]:
             return record_from(record)
-        case ["gap", str(pbx), int(since), int() | None as until, str(reason)]:
-            return GapMarked(pbx, since, until, reason)
+        case ["gap", str(pbx), int(since), int() | None as until, str(reason), int() | None as hides]:
+            return GapMarked(pbx, since, until, reason, hides)
         case ["told", str(pbx), int(since), int(until), str(source), int() | None as at]:
             return GapTold(pbx, since, until, Quality(source), at)
         case ["unaccounted", str(call), int(at), str(reason)]:

@@ -69,8 +69,8 @@ class CallReader:
         """The gaps that touch [start, end), the earliest first, each with the source that has filled it since."""
         with self._asking() as connection:
             rows = connection.execute(
-                "SELECT pbx, since, until, reason FROM gaps WHERE since < ? AND (until IS NULL OR until > ?) "
-                "ORDER BY since, pbx", (end, start))
+                "SELECT pbx, since, until, reason, hides_at_most FROM gaps "
+                "WHERE since < ? AND (until IS NULL OR until > ?) ORDER BY since, pbx", (end, start))
             found = [GapMarked(*row) for row in rows]
             told = defaultdict(list)
             for each in _told(connection, min((gap.since for gap in found), default=end)):

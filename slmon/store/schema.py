@@ -146,6 +146,11 @@ def _told(db: Database) -> None:
         ) STRICT, WITHOUT ROWID""")
 
 
+@migrations(name="006_hidden")
+def _hidden(db: Database) -> None:
+    db.execute("ALTER TABLE gaps ADD COLUMN hides_at_most INTEGER")     # calls; NULL: nobody can tell
+
+
 OWN = frozenset(each.name for each in migrations.pending(Database(memory=True)))
 """What this slmon knows of; a database that has had more is of a later one."""
 

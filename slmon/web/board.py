@@ -47,6 +47,9 @@ def _figures(snapshot: Snapshot) -> dict[str, Any]:
         "day": [_half_hour(half) for half in snapshot.half_hours],
         "undecided": snapshot.today.undecided,
         "gap": snapshot.gap_seconds_today,
+        "gaps": [[_ms(gap.since), gap.until and _ms(gap.until), gap.hides_at_most, gap.told_by]
+                 for gap in snapshot.gaps_today],
+        "hidden": snapshot.hidden_at_most,
         "links": [{"pbx": link.pbx, "up": link.up, "since": _ms(link.since)} for link in snapshot.links],
         "last_day": None if snapshot.last_day is None else {
             "day": _ms(snapshot.last_day[0]),

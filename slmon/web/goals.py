@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from slmon.core.board import Breach, Day
+from slmon.core.facts import GapMarked
+from slmon.core.gaps import hidden_at_most
 from slmon.core.goals import (
     FORMULAS,
     Band,
@@ -36,6 +38,12 @@ class Row:
     goal: Goal                             # of its last day
     goals_differ: bool
     gap_seconds: float
+    gaps: tuple[GapMarked, ...] = ()       # the earliest first; none twice
+
+    @property
+    def hidden_at_most(self) -> int | None:
+        """How many calls the gaps may hide at most; None: nobody can tell."""
+        return hidden_at_most(self.gaps)
 
     @property
     def answered(self) -> Share:
@@ -114,4 +122,5 @@ def _within(days: Iterable[Day], period: Period) -> list[Day]:
 def _row(period: Period, days: Sequence[Day], goal: Goal) -> Row:
     latest = max(days, key=lambda day: day.date, default=None)
     return Row(period, merged(day.tally for day in days), goal if latest is None else latest.goal,
-               len({day.goal for day in days}) > 1, sum(day.gap_seconds for day in days))
+               len({day.goal for day in days}) > 1, sum(day.gap_seconds for day in days),
+               tuple(dict.fromkeys(gap for day in sorted(days, key=lambda day: day.date) for gap in day.gaps)))
