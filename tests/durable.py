@@ -56,7 +56,7 @@ class Remove:
 
 @dataclass(frozen=True, slots=True)
 class Sync:
-    """What was done to a file before is on disk; of a folder: its names are. `failed`: it is not, and may never be."""
+    """What was done to a file before is on disk; of a folder: its names are. `failed`: it is not."""
 
     name: str
     failed: bool = False
@@ -186,8 +186,8 @@ def _synced(steps: Sequence[Step]) -> list[bool]:
                 disk.names.setdefault(str(Path(name).parent), []).append(index)
                 disk.content.pop(name, None)
             case Sync(name, failed):
-                waiting = disk.names.pop(name, []) + disk.content.pop(name, [])
-                for each in () if failed else waiting:
+                content = disk.content.pop(name, [])       # a later sync does not come back to what failed once
+                for each in () if failed else (*content, *disk.names.pop(name, ())):
                     synced[each] = True
     return synced
 

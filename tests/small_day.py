@@ -6,12 +6,13 @@
 import os
 import sqlite3
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 
 from slmon.core.facts import CallId, CallRecord, EndedBy, Outcome, Step, Transfer, TransferKind
 from slmon.core.instant import SECOND
+from slmon.logs import set_up_logs
 from slmon.store import schema
 from slmon.store.calls import CallStore
 
@@ -37,6 +38,7 @@ SAVINGS = [states(number)[index] for index in range(3) for number in range(CALLS
 
 def main(path: Path) -> None:
     """The day."""
+    set_up_logs()
     schema.BUSY_SECONDS = 0.01                    # a short day: who waits for a lock waits shortly
     store = CallStore(path, batch_seconds=0.001, retry_seconds=0.01, spool=path.parent / "elsewhere")
     third = len(SAVINGS) // 3
@@ -56,7 +58,15 @@ def save(store: CallStore, first: int, last: int, spooled: bool = False) -> None
             store.save(saving)
         while not (store.flush(0.02) or (spooled and store.spooled >= start + 3 - first)):
             pass
-        os.write(1, b"saved %d\n" % (start + 3))
+        say(f"saved {start + 3}\n")
+
+
+def say(words: str) -> None:
+    """Tell it, however often that has to be tried."""
+    while True:
+        with suppress(OSError):
+            os.write(1, words.encode())
+            return
 
 
 if __name__ == "__main__":

@@ -24,13 +24,19 @@ UNDISTURBED = [small_day.states(number)[-1] for number in range(small_day.CALLS)
 
 
 @pytest.fixture(scope="module")
-def day(tmp_path_factory: pytest.TempPathFactory) -> list[Step]:
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The store's folder; a spool elsewhere is called by it."""
+    return tmp_path_factory.mktemp("day") / "data"
+
+
+@pytest.fixture(scope="module")
+def day(home: Path) -> list[Step]:
     """Each step of the disk while the small day was saved."""
-    return watched_day(tmp_path_factory.mktemp("day"))
+    return watched_day(home)
 
 
-def watched_day(folder: Path, *inject: str) -> list[Step]:
-    home = folder / "data"
+def watched_day(home: Path, *inject: str) -> list[Step]:
+    shutil.rmtree(home, ignore_errors=True)
     (home / "elsewhere").mkdir(parents=True)
     return watched([sys.executable, small_day.__file__, home / "slmon.db"], home, *inject)
 
@@ -101,15 +107,31 @@ def test_the_day_has_every_kind_of_step(day):
     assert promised(day) == len(small_day.SAVINGS)
 
 
-def test_killed_at_any_step_nothing_that_was_promised_is_lost_and_nothing_is_there_twice_or_half(day, tmp_path):
-    assert every_moment(day, after_a_kill, tmp_path / "data") == []
+def test_killed_at_any_step_nothing_that_was_promised_is_lost_and_nothing_is_there_twice_or_half(day, home):
+    assert every_moment(day, after_a_kill, home) == []
 
 
-def test_without_power_from_any_step_on_nothing_that_was_promised_is_lost(day, tmp_path):
-    assert every_moment(day, after_a_power_cut, tmp_path / "data") == []
+def test_without_power_from_any_step_on_nothing_that_was_promised_is_lost(day, home):
+    assert every_moment(day, after_a_power_cut, home) == []
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_whatever_part_of_what_was_not_synced_survives_a_power_cut(day, tmp_path, seed):
+def test_whatever_part_of_what_was_not_synced_survives_a_power_cut(day, home, seed):
     chance = random.Random(seed)
-    assert every_moment(day, lambda steps: after_a_power_cut(steps, chance), tmp_path / "data") == []
+    assert every_moment(day, lambda steps: after_a_power_cut(steps, chance), home) == []
+
+
+FAULTS = [*(("pwrite64", "ENOSPC", number) for number in range(1, 120, 8)),
+          *(("fdatasync", "EIO", number) for number in range(1, 13)),
+          *((call, error, number) for call, error in (("write", "ENOSPC"), ("fsync", "EIO")) for number in range(1, 5))]
+
+
+@pytest.mark.parametrize(("call", "error", "number"), FAULTS)
+def test_a_disk_that_fails_makes_no_promise_false_and_loses_nothing(home, call, error, number):
+    day = watched_day(home, f"{call}:error={error}:when={number}")          # counted in each thread
+    told = [count for count, step in enumerate(day, 1) if isinstance(step, Said)]
+    wrong = {count: found for count in told
+             if (found := wrong_in(after_a_power_cut(day[:count]), home, promised(day[:count]), everything=False))}
+    assert wrong == {}
+    assert promised(day) == len(small_day.SAVINGS)
+    assert wrong_in(after_a_kill(day), home, len(small_day.SAVINGS)) is None

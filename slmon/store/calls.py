@@ -204,6 +204,7 @@ def _lock(path: Path) -> sqlite3.Connection:
         raise StoreError(f"{path}: its folder is not there; make {path.parent}, or change [store] path")
     connection = sqlite3.connect(lock, timeout=0, isolation_level=None, check_same_thread=False)
     try:
+        connection.execute("PRAGMA journal_mode = OFF")      # nothing is ever written, so a full disk is no hindrance
         connection.execute("BEGIN IMMEDIATE")
     except sqlite3.OperationalError as error:
         connection.close()

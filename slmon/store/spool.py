@@ -141,11 +141,11 @@ class _File:
             try:
                 _write_whole(file, _start(file, size) + b"".join(lines))
                 os.fsync(file)
+                if not size:
+                    _sync_folder(self.path.parent)
             except OSError:
                 os.ftruncate(file, size)
                 raise
-            if not size:
-                _sync_folder(self.path.parent)
         finally:
             os.close(file)
         self.waiting += len(lines)
