@@ -239,7 +239,7 @@ def _check(db: Database) -> None:
 
 def _settings(db: Database) -> None:
     db.execute("PRAGMA journal_mode = WAL")        # readers and the writer do not wait for each other
-    db.execute("PRAGMA synchronous = EXTRA")       # what is committed survives a power cut, also where WAL cannot be had
+    db.execute("PRAGMA synchronous = EXTRA")      # what is committed survives a power cut, without WAL too
     db.execute("PRAGMA foreign_keys = ON")
     db.execute("PRAGMA secure_delete = ON")        # what is deleted for privacy is gone from the file too
     (application,) = db.execute("PRAGMA application_id").fetchone()
