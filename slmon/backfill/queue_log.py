@@ -6,6 +6,7 @@ queue too, so it tells of calls that another source knows, and never of a call b
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 
 from slmon.core.facts import CallId, CallRecord, EndedBy, Outcome, Quality, Step, Transfer, TransferKind
 from slmon.core.instant import SECOND, Instant
@@ -13,6 +14,7 @@ from slmon.core.reconcile import SAME_CALL, Account
 from slmon.core.site import Doors, LineKind
 
 _SECOND_LESS_ONE = SECOND - 1
+_MOST = 200_000                    # callers kept in mind at once
 
 
 @dataclass(slots=True)
@@ -34,6 +36,7 @@ def queue_log_accounts(lines: Iterable[bytes], pbx: str, doors: Doors, wanted: C
     """What the lines, in the order of their time, tell of the wanted calls: by id, and when it is first named."""
     callers: dict[bytes, _Caller | None] = {}
     told: list[tuple[CallId, _Caller]] = []
+    most = _MOST
     for line in lines:
         parts = line.rstrip(b"\r\n").split(b"|")
         if len(parts) < 5:
@@ -50,11 +53,21 @@ def queue_log_accounts(lines: Iterable[bytes], pbx: str, doors: Doors, wanted: C
         if caller is None or at - caller.began_at >= 24 * SAME_CALL:
             call = CallId(f"{pbx}/{leg.decode('utf-8', 'replace')}")
             caller = callers[leg] = _Caller(at) if leg != b"NONE" and wanted(call, at) else None
+            if len(callers) > most:
+                _forget_old(callers)
+                most = len(callers) + _MOST
             if caller is None:
                 continue
             told.append((call, caller))
         _tell(caller, at, parts[2], parts[4], parts[5:], doors)
     return [_account(call, pbx, caller) for call, caller in told]
+
+
+def _forget_old(callers: dict[bytes, _Caller | None]) -> None:
+    """Who was not wanted, and was first named longest ago, is hardly named again."""
+    for leg in list(islice(callers, len(callers) // 2)):
+        if callers[leg] is None:
+            del callers[leg]
 
 
 def queue_log_moment(line: bytes) -> Instant | None:
