@@ -218,7 +218,7 @@ class Session(asyncio.Protocol):
             self._transport.abort()
 
     def _write(self, frame: bytes) -> None:
-        if self._transport is None or self._server.faults.mute:
+        if self._transport is None or self._transport.is_closing() or self._server.faults.mute:
             return
         self._transport.write(frame)
         if self._transport.get_write_buffer_size() > _MOST_UNREAD:
