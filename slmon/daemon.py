@@ -188,7 +188,8 @@ class Daemon:
             self.scoreboard.restore(record, heard.get(record.pbx) or record.arrived_at)
         for gap in self.store.gaps(today, now):
             if gap.until is None:                    # nobody is left to end it; what lasts is marked anew, see `resume`
-                gap = replace(gap, until=now)
+                last = heard.get(gap.pbx)
+                gap = replace(gap, until=now if last is None else max(gap.since, last))
                 self.store.mark_gap(gap)
             self.scoreboard.record(gap, retold=True)
         for fact in self.store.unaccounted(today, now):

@@ -58,6 +58,13 @@ def test_without_a_ring_in_that_was_heard_both_ends_are_rough():
     assert found.quality is Quality.CEL
 
 
+def test_a_ring_in_that_an_exact_source_confirms_is_exact():
+    live = record(arrived=49.5, asked_at=50, answered_between=(at(53), at(60)), quality=Quality.RESUMED)
+    (found,) = reconciled([live], [cel(arrived=49.5, asked_at=50, answered_at=55, ended_at=60,
+                                       outcome=Outcome.ANSWERED)], WATCHED)
+    assert (found.answered_at, found.answered_between) == (at(55), None)
+
+
 def test_intervals_of_two_sources_meet():
     live = record(asked_at=32, answered_between=(at(44), at(50)), ended_at=60, outcome=Outcome.ANSWERED,
                   quality=Quality.RESUMED)

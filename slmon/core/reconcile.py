@@ -177,6 +177,7 @@ class _Mending:
         self._source = source
         self._arrival_heard = source is None and not self._unheard(base.arrived_at, LISTED * (
             base.quality is not Quality.LIVE))
+        self._arrival_told = False                       # by an account, and exactly
 
     def call(self) -> CallRecord:
         """All that is known together."""
@@ -199,6 +200,7 @@ class _Mending:
         if self._arrival_heard or self._source is not None or account is None:
             return record
         told = account.record
+        self._arrival_told = True
         return _not_before(told.arrived_at, replace(
             record, arrived_at=told.arrived_at, in_hours=told.in_hours, line=told.line, dialled=told.dialled,
             excluded=told.excluded, caller=told.caller or record.caller))
@@ -268,7 +270,7 @@ class _Mending:
         """By how much the ring-in may have been earlier, and later, than the record says."""
         if self._source is not None:
             return 0, self._source.slack
-        if self._arrival_heard or record.arrived_at != self._base.arrived_at:
+        if self._arrival_heard or self._arrival_told:
             return 0, 0
         return LISTED // 2, LISTED // 2
 
