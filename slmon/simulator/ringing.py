@@ -195,6 +195,7 @@ def put_through(member: Member, ring: Ring) -> Talk:
 def put_through_queue(member: Member, ring: Ring, queue: Queue, caller: Caller, pause: float) -> Script[Talk]:
     """The queue puts the phone and the member together, after its announcement to the caseworker of `pause` seconds."""
     pbx, channel = member.pbx, ring.caller
+    rang = (member.now - ring.began_at) // 10**6             # the announcement is no ringing
     inner = pbx.bridge(ring.phone, ring.two) if ring.two is not None else None
     if ring.one is not None:
         pbx.state(ring.one, UP)
@@ -207,7 +208,7 @@ def put_through_queue(member: Member, ring: Ring, queue: Queue, caller: Caller, 
             raise
     pbx.music(channel, on=False)
     pbx.leave_queue(queue.name, caller)
-    held, rang = (member.now - caller.joined_at) // 10**6, (member.now - ring.began_at) // 10**6
+    held = (member.now - caller.joined_at) // 10**6
     pbx.desks[ring.desk.number].in_queue_call = True
     pbx.agent("AgentConnect", queue.name, channel, ring.rung, ring.desk, f"HoldTime: {held}\r\nRingTime: {rang}\r\n")
     pbx.state(channel, UP)
