@@ -191,7 +191,18 @@ OPERATIONS = [
     figure("Version", "Which slmon this is.", target("slmon_build_info", "{{version}}"), width=8, height=8),
 ]
 
-ROWS = {"Now": NOW, "Today": TODAY, "Weeks": WEEKS, "Operations": OPERATIONS}
+USE = [
+    graph("Boards open", "Boards that are open now, by view.", target("sum by (view) (slmon_boards_open)", "{{view}}"),
+          stacked=True, width=8),
+    graph("Boards opened a day", "On a screen, a phone, in a frame of the intranet or a kiosk. No person is counted.",
+          target("sum by (kind) (increase(slmon_board_views_total[1d]))", "{{kind}}", interval="1d"),
+          stacked=True, bars=True, timeFrom="30d", width=8),
+    graph("Requests refused", "Too many, no role for it, a failed login, a foreign name or form.",
+          target("sum by (reason) (increase(slmon_web_refused_total[$__rate_interval]))", "{{reason}}"),
+          stacked=True, bars=True, width=8),
+]
+
+ROWS = {"Now": NOW, "Today": TODAY, "Weeks": WEEKS, "Operations": OPERATIONS, "Use": USE}
 
 
 def placed(rows: dict[str, list[Panel]]) -> list[Panel]:

@@ -239,5 +239,32 @@ def export(
         raise _not_written(error, str(calls)) from None
 
 
+@app.command(short_help="Turn a password into what slmon.toml holds of it.")
+def password() -> None:
+    """Ask for a password and print what to write into a [[user]] of slmon.toml. Keeps nothing."""
+    from slmon.commands.access import PasswordError, hashed, typed_password
+
+    try:
+        typer.echo(hashed(typed_password()))
+    except PasswordError as error:
+        raise fail(str(error), WRONG_INPUT) from None
+
+
+@app.command(short_help="Print the secret addresses of the kiosks.")
+def kiosk(
+    config: ConfigFile,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="Which [[kiosk]]. [default: all]",
+                                             show_default=False)] = None,
+) -> None:
+    """Print the address of each [[kiosk]] of slmon.toml, for a TV or a frame. Who knows it sees the boards."""
+    from slmon.commands.access import UnknownKiosk, kiosk_addresses
+
+    try:
+        for address in kiosk_addresses(configured(config, Need.WEB), name):
+            typer.echo(address)
+    except UnknownKiosk as error:
+        raise fail(str(error), WRONG_INPUT) from None
+
+
 if __name__ == "__main__":
     main()

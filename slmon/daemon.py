@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 
 import slmon
+from slmon.access import guarded
 from slmon.ami.link import Link, LinkState, PbxAccess
 from slmon.backfill.mender import Mender
 from slmon.config import Config, Pbx
@@ -31,6 +32,7 @@ from slmon.store.history import History
 from slmon.store.schema import StoreError
 from slmon.web.app import House, make_app, serve
 from slmon.web.board import Keeping
+from slmon.web.visits import Visits
 
 HEARD_EVERY_SECONDS = 5.0        # so far back at most a restart has to look for what it missed
 ASK_AGAIN_SECONDS = 0.25         # for a sign of life, when a verdict waits for it
@@ -151,12 +153,14 @@ class Daemon:
         self._mender = Mender(config, self.store, None if key is None else CallerKey(
             key.get_secret_value(), config.privacy.key_id),
             {watch.name: watch.switchboard for watch in self.watches}, host_now, self._was_mended)
+        self.visits = Visits()
         self.metrics = Metrics(
             self.scoreboard, self.hours, self.goals,
             Labels(tuple(pbx.name for pbx in config.pbx), tuple(dict.fromkeys(line.name for line in config.lines)),
-                   tuple(sorted({queue for view in config.views for queue in view.queues}))),
+                   tuple(sorted({queue for view in config.views for queue in view.queues})),
+                   tuple(self._views)),
             self.now, slmon.__version__, store_pending=lambda: self.store.pending,
-            event_lag_seconds=self._lag_seconds, stuck_channels=self._stuck_channels)
+            event_lag_seconds=self._lag_seconds, stuck_channels=self._stuck_channels, visits=self.visits)
 
     # -- before the first event
 
@@ -350,12 +354,11 @@ class Daemon:
 
     def house(self) -> House:
         """What the web shows."""
-        return House(
+        house = House(
             name=self.config.site.name, zone=self.config.site.zone, views=self.config.views, snapshot=self.snapshot,
             changed=self.changed, metrics=self.metrics.render, history=self._days, ready=self._ready,
-            keeping=self._keeping, language=self.config.site.language, demo=self._demo, hosts=self.config.web.hosts,
-            frame_ancestors=self.config.web.frame_ancestors,
-            silent_after_seconds=self.config.web.silent_after_seconds)
+            keeping=self._keeping, language=self.config.site.language, demo=self._demo, visits=self.visits)
+        return guarded(house, self.config, self.store, host_now)
 
     @contextlib.asynccontextmanager
     async def serving(self) -> AsyncIterator[str]:

@@ -32,6 +32,7 @@ from slmon.core.goals import Goals
 from slmon.core.hours import Hours
 from slmon.core.instant import SECOND, Instant, seconds_between
 from slmon.core.scoreboard import Scoreboard
+from slmon.web.visits import REASONS, Kind, Visits
 
 OTHER = "_other"
 NONE = ""
@@ -50,6 +51,7 @@ class Labels:
     pbxes: tuple[str, ...]
     lines: tuple[str, ...] = ()
     queues: tuple[str, ...] = ()
+    views: tuple[str, ...] = ()
     oddities: tuple[str, ...] = ODDITIES
     unaccounted: tuple[str, ...] = UNACCOUNTED_REASONS
 
@@ -72,6 +74,7 @@ class Metrics:
                  version: str, *, store_pending: Callable[[], int] = lambda: 0,
                  event_lag_seconds: Callable[[str], float] = lambda pbx: 0.0,
                  stuck_channels: Callable[[str], int] = lambda pbx: 0,
+                 visits: Visits | None = None,
                  registry: CollectorRegistry | None = None) -> None:
         """`store_pending`: calls not written yet. `event_lag_seconds`: of a PBX, event's own time to receipt.
         `stuck_channels`: of a PBX, channels that outlive their calls."""
@@ -82,6 +85,7 @@ class Metrics:
         self._registry.register(_Now(scoreboard, labels, hours, goals, now))
         self._registry.register(_House(scoreboard, labels, now, version, store_pending, event_lag_seconds,
                                        stuck_channels))
+        self._registry.register(_Web(visits or Visits(), labels))
 
     def render(self, accept: str = "") -> tuple[bytes, str]:
         """The page and its content type: OpenMetrics where the Accept header asks for it, else Prometheus text."""
@@ -262,6 +266,31 @@ class _House(Collector):
         for pbx, kind in sorted({*product(self._labels.pbxes, self._labels.oddities), *told}):
             family.add_metric([pbx, kind], told[pbx, kind])
         return family
+
+
+class _Web(Collector):
+    """How much the boards are used, and what was refused. No person, no address."""
+
+    def __init__(self, visits: Visits, labels: Labels) -> None:
+        self._visits = visits
+        self._labels = labels
+
+    def collect(self) -> Iterator[Metric]:
+        """Boards open now, boards opened, requests refused."""
+        visits, views = self._visits, self._labels.views
+        opened = visits.open()
+        boards = GaugeMetricFamily("slmon_boards_open", "Boards that are open now.", labels=["view"])
+        seen = CounterMetricFamily("slmon_board_views", "How often a board was opened, by what it was opened on.",
+                                   labels=["view", "kind"])
+        for view in views:
+            boards.add_metric([view], opened.get(view, 0))
+            for kind in Kind:
+                seen.add_metric([view, kind], visits.seen[view, kind])
+        refused = CounterMetricFamily("slmon_web_refused", "Requests and connections that were refused, by reason.",
+                                      labels=["reason"])
+        for reason in REASONS:
+            refused.add_metric([reason], visits.refused[reason])
+        yield from (boards, seen, refused)
 
 
 def _known(name: str, configured: tuple[str, ...]) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from argon2 import PasswordHasher
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
@@ -415,13 +416,92 @@ def test_a_short_key_for_callers_is_refused(tmp_path):
 
 # ---- who may see the pages ---------------------------------------------------------------------------------------
 
+BEYOND = '[web]\nlisten = "0.0.0.0:8080"\n'
+OPEN = '[access]\nanonymous = "viewer"\n'
+EXAMPLE_PASSWORD = re.findall(r'#password = "([^"]+)"', EXAMPLES.joinpath("slmon.toml").read_text("utf-8"))[0]
+
+
 @pytest.mark.parametrize("listen", ["0.0.0.0:8080", ":8080", "[::]:8080", "192.0.2.1:80", "tavle.example.org:80"])
-def test_pages_beyond_this_machine_are_refused_while_there_is_no_login(tmp_path, listen):
+def test_pages_beyond_this_machine_are_refused_while_nothing_says_who_may_see_them(tmp_path, listen):
     text = f'{LEAST}[web]\nlisten = "{listen}"\n'
     assert said_of(tmp_path, text, Need.WEB) == [
-        f'slmon.toml: [web] listen: must be of this machine only, for the pages have no login, is "{listen}"; '
-        "write 127.0.0.1:8080, and let a reverse proxy on this machine decide who may see them"]
+        "slmon.toml: [web] listen: must be of this machine only, or everybody would see everything, is "
+        f'"{listen}"; add [access], which says who may see what, or write 127.0.0.1:8080']
     load(written(tmp_path, text), {})                                  # replay has no pages
+    assert config_of(tmp_path, text.removeprefix(LEAST) + OPEN, Need.WEB).access is not None
+
+
+def test_who_may_log_in_and_what_shows_boards_needs_a_key(tmp_path):
+    kiosk = '[[kiosk]]\nname = "tv"\nviews = ["all"]\n'
+    assert said_of(tmp_path, LEAST + kiosk) == [
+        "slmon.toml: [[kiosk]] tv: has no effect without [access]; add [access] with key_file"]
+    assert said_of(tmp_path, LEAST + "[access]\n" + kiosk) == [
+        "slmon.toml: [access]: needs key_file for [[kiosk]]; "
+        "make one with: head -c 32 /dev/urandom | base64 > access.key"]
+
+
+def test_access_that_lets_nobody_in_is_a_mistake(tmp_path):
+    assert said_of(tmp_path, LEAST + "[access]\n") == [
+        "slmon.toml: [access]: lets nobody see a board; add a [[user]], a [[kiosk]], a proxy, or "
+        'anonymous = "viewer"']
+
+
+def test_a_kiosk_shows_views_that_there_are(tmp_path):
+    view = '[[view]]\nname = "odense"\n'
+    said = said_of(tmp_path, LEAST + view + OPEN + 'key_file = "k"\n[[kiosk]]\nname = "tv"\nviews = ["odnse"]\n')
+    assert said == [
+        'slmon.toml: [[kiosk]] tv views: must name a [[view]] by its name, is "odnse"; did you mean odense?']
+
+
+def test_a_proxy_that_names_no_header_for_the_user_gives_nobody_a_role(tmp_path):
+    proxy = '[access]\nproxy = { addresses = ["127.0.0.1"], role = "ops" }\n'
+    assert ["tells of no user" in line for line in said_of(tmp_path, LEAST + proxy)] == [True]
+
+
+@pytest.mark.parametrize(("content", "said"), [
+    (b"short", "must hold 32 bytes or more, has 5"), (b"a" * 64 + b"\n", "holds a key that can be guessed")])
+def test_a_key_that_can_be_guessed_is_refused(tmp_path, content, said):
+    (tmp_path / "access.key").write_bytes(content)
+    assert said_of(tmp_path, LEAST + OPEN + 'key_file = "access.key"\n', Need.WEB) == [
+        f"slmon.toml: [access] key_file: {said}; make one with: head -c 32 /dev/urandom | base64 > access.key"]
+
+
+def test_a_password_is_never_written_as_it_is_typed(tmp_path):
+    user = '[[user]]\nname = "leder"\nrole = "manager"\npassword = "hunter2"\n'
+    said = said_of(tmp_path, LEAST + OPEN + 'key_file = "k"\n' + user)
+    assert said == ["slmon.toml: [[user]] leder password: must be what slmon password prints, which begins with "
+                    "$argon2id$"]
+
+
+@pytest.mark.parametrize("password", [EXAMPLE_PASSWORD, PasswordHasher(1, 8, 1).hash("slmon")])
+def test_the_examples_password_is_refused_at_the_start(tmp_path, password):
+    (tmp_path / "access.key").write_bytes(bytes(range(64)))
+    user = f'key_file = "access.key"\n[[user]]\nname = "leder"\nrole = "manager"\npassword = "{password}"\n'
+    assert said_of(tmp_path, LEAST + OPEN + user, Need.WEB) == [
+        "slmon.toml: [[user]] leder password: is the example's, which everybody knows; "
+        "make another with: slmon password"]
+
+
+@pytest.mark.parametrize("example", ["not-a-real-secret", "CHANGE-ME"])
+def test_the_examples_secret_is_refused_at_the_start(tmp_path, example):
+    assert example in "".join(EXAMPLES.joinpath(name).read_text("utf-8") for name in ("slmon.toml", "manager.conf"))
+    said = said_of(tmp_path, LEAST + f'secret = "{example}"', Need.SECRETS)
+    assert said == ["slmon.toml: [[pbx]] pbx1 secret: is the example's, which everybody knows; make one with: "
+                    "head -c 24 /dev/urandom | base64"]
+
+
+def test_passwords_that_cross_a_network_in_the_clear_are_warned_of(tmp_path):
+    (tmp_path / "access.key").write_bytes(bytes(range(64)))
+    password = PasswordHasher(1, 8, 1).hash("noget helt andet")
+    config = config_of(tmp_path, f"""{BEYOND}{OPEN}key_file = "access.key"
+        [[user]]
+        name = "leder"
+        role = "manager"
+        password = "{password}"
+        """, Need.WEB)
+    assert ["in the clear" in str(warning) for warning in config.warnings if "listen" in str(warning)] == [True]
+    assert "noget" not in repr(config)
+    assert password not in repr(config)
 
 
 def test_nothing_but_a_name_or_an_address_gets_into_the_pages_headers(tmp_path):

@@ -32,7 +32,7 @@ SCRAPE_LABELS = {"job", "instance"}
 
 def exported() -> dict[str, dict[str, set[str]]]:
     """Every metric that the code exports, with its labels and the values they have from the start."""
-    hours, labels = Hours(), Labels(("pbx1",), ("Hovednummer",), ("dagpenge",))
+    hours, labels = Hours(), Labels(("pbx1",), ("Hovednummer",), ("dagpenge",), ("odense",))
     goals = Goals([], hours.day_of)
     board = Scoreboard(hours, goals, [Group("Odense", ("PJSIP/10X",))], labels.pbxes)
     page, _ = Metrics(board, hours, goals, labels, lambda: 1_795_424_400 * SECOND, "1.0").render()

@@ -24,7 +24,7 @@ class Unheard(NamedTuple):
 @pytest.fixture
 def config(tmp_path):
     path = tmp_path / "slmon.toml"
-    path.write_text(config_text("127.0.0.1", 1, "slmon", "not-a-real-secret"), encoding="utf-8")
+    path.write_text(config_text("127.0.0.1", 1, "slmon", "kun-til-denne-test"), encoding="utf-8")
     return load(path)
 
 

@@ -378,7 +378,7 @@ def test_one_who_spoke_to_voicemail_when_slmon_began_anew_got_a_machine():
 
 def house(tmp_path):
     path = tmp_path / "slmon.toml"
-    path.write_text(config_text("127.0.0.1", 1, "slmon", "not-a-real-secret"), encoding="utf-8")
+    path.write_text(config_text("127.0.0.1", 1, "slmon", "kun-til-denne-test"), encoding="utf-8")
     return load(path)
 
 

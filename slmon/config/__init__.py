@@ -12,10 +12,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from slmon.config.checks import cross_checks, exposed
-from slmon.config.model import Config, Hours, Listen, Pbx
+from slmon.config.access import access_checks, example_passwords, exposed, in_the_clear
+from slmon.config.checks import cross_checks
+from slmon.config.model import Config, Hours, Pbx
 from slmon.config.problems import ConfigError, Problem, file_trouble, of_pydantic, problem, short_name, syntax
-from slmon.config.secrets import Found, caller_key, database_files, located, pbx_secrets
+from slmon.config.secrets import Found, access_secrets, caller_key, database_files, located, pbx_secrets
+from slmon.config.web import Listen
 
 __all__ = ["Config", "ConfigError", "Hours", "Listen", "Need", "Pbx", "Problem", "load"]
 
@@ -39,7 +41,7 @@ def load(path: Path, environment: Mapping[str, str] | None = None, need: Need = 
     document = _document(path)
     folder = path.absolute().parent
     config, problems = _validated(document)
-    problems += cross_checks(document)
+    problems += [*cross_checks(document), *access_checks(document)]
     found = Found()
     if Need.SECRETS in need:
         pbx_secrets(document, folder, os.environ if environment is None else environment, found)
@@ -47,7 +49,9 @@ def load(path: Path, environment: Mapping[str, str] | None = None, need: Need = 
         caller_key(document, folder, found)
         database_files(document, folder, found)
     if Need.WEB in need:
-        found.problems += exposed(document)
+        access_secrets(document, folder, found)
+        found.problems += [*exposed(document), *example_passwords(document)]
+        found.warnings += in_the_clear(document)
     problems += found.problems
     if config is None or problems:
         raise ConfigError(short_name(path), _in_order(document, problems))
@@ -93,6 +97,8 @@ def _complete(config: Config, folder: Path, found: Found) -> Config:
     complete = config.model_copy(update={
         "store": config.store.model_copy(update={"path": place(config.store.path)}),
         "privacy": config.privacy.model_copy(update={"key_file": place(config.privacy.key_file)}),
+        "access": None if config.access is None else config.access.model_copy(update={
+            key: place(getattr(config.access, key)) for key in ("key_file", "scrape_token_file")}),
         "pbx": tuple(pbx.model_copy(update={
             "secret": found.secrets.get(pbx.name, pbx.secret),
             **{key: place(getattr(pbx, key)) for key in ("ca_file", "secret_file", "cel_file", "queue_log_file",
@@ -100,6 +106,8 @@ def _complete(config: Config, folder: Path, found: Found) -> Config:
                      for pbx in config.pbx)})
     complete._warnings = (*_doubts(config), *found.warnings)
     complete._caller_key = found.caller_key
+    complete._access_key = found.access_key
+    complete._scrape_token = found.scrape_token
     return complete
 
 

@@ -8,7 +8,7 @@ from datetime import date
 from itertools import chain
 from typing import Any
 
-from slmon.config.model import Goals, listen_of
+from slmon.config.model import Goals
 from slmon.config.problems import Problem, nearest, problem
 from slmon.config.spans import given_twice
 
@@ -30,23 +30,13 @@ def tables(document: Document, section: str) -> list[tuple[int, dict[str, Any]]]
     return [(index, table) for index, table in enumerate(content) if isinstance(table, dict)]
 
 
-def _table(document: Document, section: str) -> dict[str, Any] | None:
+def table_of(document: Document, section: str) -> dict[str, Any] | None:
     content = document.get(section)
     return content if isinstance(content, dict) else None
 
 
-def exposed(document: Document) -> Iterator[Problem]:
-    """Pages that others than this machine could see; there is no login yet that could keep anybody out."""
-    given = (_table(document, "web") or {}).get("listen")
-    listen = listen_of(given)
-    if listen is not None and not listen.loopback:
-        yield problem(document, ("web", "listen"),
-                      "must be of this machine only, for the pages have no login; write 127.0.0.1:8080, and let a "
-                      "reverse proxy on this machine decide who may see them", given)
-
-
 def _hours(document: Document) -> Iterator[Problem]:
-    first = _table(document, "hours")
+    first = table_of(document, "hours")
     if first is not None:
         yield from _one_hours(document, ("hours",), first)
         if not set(first) - {"holidays", "closed"}:
@@ -88,7 +78,7 @@ def _tables_of_logs(document: Document) -> Iterator[Problem]:
 
 def _goals(document: Document) -> Iterator[Problem]:
     standing = {key: field.default for key, field in Goals.model_fields.items()}
-    standing.update(_numbers(_table(document, "goals") or {}))
+    standing.update(_numbers(table_of(document, "goals") or {}))
     yield from _one_goal(document, ("goals",), standing)
     dated = [(index, table) for index, table in tables(document, "goals_from") if _is_date(table.get("date"))]
     for index, table in sorted(dated, key=lambda each: str(each[1]["date"])):
@@ -118,7 +108,7 @@ def _one_goal(document: Document, loc: tuple[int | str, ...], goal: dict[str, fl
 
 
 def _names(document: Document) -> Iterator[Problem]:
-    for section in ("pbx", "line", "group", "view"):
+    for section in ("pbx", "line", "group", "view", "user", "kiosk"):
         yield from _twice(document, section, "name", lambda value: value if isinstance(value, str) else None)
     yield from _twice(document, "line", "number", lambda value: value.lstrip("+") if isinstance(value, str) else None)
 
@@ -157,12 +147,12 @@ def _views(document: Document) -> Iterator[Problem]:
     groups = {str(table.get("name")) for _, table in tables(document, "group")}
     for index, table in tables(document, "view"):
         if lines:                                   # without any, every dialled number is a line
-            yield from _listed(document, ("view", index, "lines"), table.get("lines"), lines, "line")
-        yield from _listed(document, ("view", index, "groups"), table.get("groups"), groups, "group")
+            yield from listed(document, ("view", index, "lines"), table.get("lines"), lines, "line")
+        yield from listed(document, ("view", index, "groups"), table.get("groups"), groups, "group")
 
 
-def _listed(document: Document, loc: tuple[int | str, ...], names: object, known: set[str],
-            section: str) -> Iterator[Problem]:
+def listed(document: Document, loc: tuple[int | str, ...], names: object, known: set[str],
+           section: str) -> Iterator[Problem]:
     for name in names if isinstance(names, list) else ():
         if isinstance(name, str) and name not in known:
             meant = nearest(name, known)

@@ -1,17 +1,12 @@
 """The shape of slmon.toml: every key, its type, its default. Knows no other key's value (that is checks.py)."""
 
-import re
 from collections.abc import Mapping
 from datetime import date
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
 from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
     Field,
     PrivateAttr,
     SecretBytes,
@@ -20,7 +15,9 @@ from pydantic import (
 )
 
 from slmon.config.problems import Problem
+from slmon.config.section import Section
 from slmon.config.spans import Spans, weekdays
+from slmon.config.web import Access, KioskTable, UserTable, Web
 from slmon.config.words import (
     Context,
     Country,
@@ -29,11 +26,9 @@ from slmon.config.words import (
     DaySpans,
     Endpoint,
     File,
-    HostName,
     KeyId,
     Name,
     Number,
-    Origin,
     Port,
     Seconds,
     Share,
@@ -47,12 +42,6 @@ from slmon.core.goals import Goal
 from slmon.core.goals import Goals as PhoneGoals
 from slmon.core.hours import Hours as PhoneHours
 from slmon.core.hours import Schedule
-
-
-class Section(BaseModel):
-    """A table of slmon.toml: no key that slmon does not know, and no change once read."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class Site(Section):
@@ -71,10 +60,10 @@ class Site(Section):
 class Hours(Section):
     """[hours]: when the phones are open. `days` holds the keys that are days or ranges of days."""
 
-    days: dict[DayKey, DaySpans] = {}
+    days: dict[DayKey, DaySpans] = Field(default_factory=dict)
     holidays: Country | None = None
     closed: tuple[Day, ...] = ()
-    open: dict[Day, DaySpans] = {}
+    open: dict[Day, DaySpans] = Field(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod
@@ -202,50 +191,6 @@ class Store(Section):
     spool: File | None = None
 
 
-class Listen(Section):
-    """An address to listen on."""
-
-    host: str
-    port: int
-
-    @property
-    def loopback(self) -> bool:
-        """Whether only this machine can reach it."""
-        if self.host == "localhost":
-            return True
-        try:
-            return ip_address(self.host).is_loopback
-        except ValueError:
-            return False
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-
-def listen_of(value: object) -> Listen | None:
-    """The address in `127.0.0.1:8080`, `[::1]:8080` or `:8080` (every address); None when it is none."""
-    found = re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]*):([0-9]{1,5})", value) if isinstance(value, str) else None
-    if not found or int(found[2]) > 65535:
-        return None
-    return Listen(host=found[1].strip("[]") or "0.0.0.0", port=int(found[2]))
-
-
-def _listen(value: object) -> Listen:
-    listen = value if isinstance(value, Listen) else listen_of(value)
-    if listen is None:
-        raise ValueError("must be an address and a port such as 127.0.0.1:8080 or [::1]:8080")
-    return listen
-
-
-class Web(Section):
-    """[web]"""
-
-    listen: Annotated[Listen, BeforeValidator(_listen)] = Listen(host="127.0.0.1", port=8080)
-    hosts: tuple[HostName, ...] = ()                  # names that a reverse proxy lets through
-    frame_ancestors: tuple[Origin, ...] = ()          # who may show the boards in a frame
-    silent_after_seconds: Annotated[Seconds, Field(ge=0)] = 600.0
-
-
 class Privacy(Section):
     """[privacy]"""
 
@@ -270,10 +215,15 @@ class Config(Section):
     view: tuple[ViewTable, ...] = ()
     store: Store = Store()
     web: Web = Web()
+    access: Access | None = None
+    user: tuple[UserTable, ...] = ()
+    kiosk: tuple[KioskTable, ...] = ()
     privacy: Privacy = Privacy()
 
     _warnings: tuple[Problem, ...] = PrivateAttr(default=())
     _caller_key: SecretBytes | None = PrivateAttr(default=None)
+    _access_key: SecretBytes | None = PrivateAttr(default=None)
+    _scrape_token: SecretBytes | None = PrivateAttr(default=None)
 
     @property
     def warnings(self) -> tuple[Problem, ...]:
@@ -284,6 +234,16 @@ class Config(Section):
     def caller_key(self) -> SecretBytes | None:
         """The bytes of [privacy] key_file; None without one, or when reading it was not asked for."""
         return self._caller_key
+
+    @property
+    def access_key(self) -> SecretBytes | None:
+        """The bytes of [access] key_file; None without one, or when reading it was not asked for."""
+        return self._access_key
+
+    @property
+    def scrape_token(self) -> SecretBytes | None:
+        """The bytes of [access] scrape_token_file, likewise."""
+        return self._scrape_token
 
     @property
     def lines(self) -> tuple[core.Line, ...]:

@@ -17,7 +17,7 @@ from slmon.config.spans import DAYS
 Loc = tuple[int | str, ...]
 """Where in the document: `("pbx", 0, "inbound", "contexts", 1)`."""
 
-_SECRETS = {"secret", "users", "kiosk"}
+_SECRETS = {"secret", "password"}
 _SHOWN = 60
 
 

@@ -13,6 +13,10 @@ from slmon.config.checks import Document, tables
 from slmon.config.problems import Loc, Problem, file_trouble, problem
 from slmon.privacy import SHORTEST_KEY
 
+EXAMPLES = ("not-a-real-secret", "change-me")     # of config/slmon.toml and config/manager.conf, in any case
+SHORTEST_ACCESS_KEY = 32                          # whoever guesses it is whoever he likes
+FEWEST_SIGNS = 10                                 # that differ: "aaaa..." is no key
+
 
 @dataclass(slots=True)
 class Found:
@@ -20,6 +24,8 @@ class Found:
 
     secrets: dict[str, SecretStr] = field(default_factory=dict)      # by the PBX's name
     caller_key: SecretBytes | None = None
+    access_key: SecretBytes | None = None
+    scrape_token: SecretBytes | None = None
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
 
@@ -57,7 +63,11 @@ def _take(document: Document, loc: Loc, pbx: str, source: str, given: str, folde
             return
         secret = content.decode("utf-8", "replace").rstrip("\r\n")
     where: Loc = (*loc, source)
-    if not secret:
+    if is_example(secret):
+        found.problems.append(problem(
+            document, where, "is the example's, which everybody knows; "
+                             "make one with: head -c 24 /dev/urandom | base64"))
+    elif not secret:
         found.problems.append(problem(document, where, "holds an empty secret"))
     elif not secret.isprintable():
         # A line break in it would be a second header of the login.
@@ -68,21 +78,38 @@ def _take(document: Document, loc: Loc, pbx: str, source: str, given: str, folde
 
 def caller_key(document: Document, folder: Path, found: Found) -> None:
     """Read the key for callers, if there is one."""
-    privacy = document.get("privacy")
-    given = privacy.get("key_file") if isinstance(privacy, dict) else None
+    found.caller_key = _key(document, ("privacy", "key_file"), folder, SHORTEST_KEY, found)
+
+
+def access_secrets(document: Document, folder: Path, found: Found) -> None:
+    """Read the key that signs sessions and kiosk addresses, and the token of Prometheus, if there are any."""
+    found.access_key = _key(document, ("access", "key_file"), folder, SHORTEST_ACCESS_KEY, found)
+    found.scrape_token = _key(document, ("access", "scrape_token_file"), folder, SHORTEST_KEY, found)
+
+
+def is_example(secret: str) -> bool:
+    """Whether everybody can read this secret in the examples."""
+    return secret.strip().lower() in EXAMPLES
+
+
+def _key(document: Document, loc: tuple[str, str], folder: Path, shortest: int, found: Found) -> SecretBytes | None:
+    section, name = loc
+    table = document.get(section)
+    given = table.get(name) if isinstance(table, dict) else None
     if not path_ok(given):
-        return
-    loc, path = ("privacy", "key_file"), located(folder, Path(str(given)))
+        return None
+    path = located(folder, Path(str(given)))
     content = _read(document, loc, path, found)
     if content is None:
-        return
-    key = content.rstrip(b"\r\n")
-    if len(key) < SHORTEST_KEY:
+        return None
+    key = content.strip(b"\r\n")
+    wrong = (f"must hold {shortest} bytes or more, has {len(key)}" if len(key) < shortest else
+             "holds a key that can be guessed" if len(set(key)) < FEWEST_SIGNS else None)
+    if wrong is not None:
         found.problems.append(problem(
-            document, loc, f"must hold {SHORTEST_KEY} bytes or more, has {len(key)}; "
-                           f"make one with: head -c 32 /dev/urandom | base64 > {path.name}"))
-        return
-    found.caller_key = SecretBytes(key)
+            document, loc, f"{wrong}; make one with: head -c 32 /dev/urandom | base64 > {path.name}"))
+        return None
+    return SecretBytes(key)
 
 
 def database_files(document: Document, folder: Path, found: Found) -> None:

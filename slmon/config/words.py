@@ -3,15 +3,18 @@
 import re
 from datetime import date, datetime
 from functools import cache
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 from slmon.config.problems import unknown
 from slmon.config.spans import Spans, spans, weekdays
 from slmon.core.hours import is_country
+
+ARGON2 = r"\$argon2id\$v=\d+\$m=\d+,t=\d+,p=\d+\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]+"
 
 
 def _name(text: str) -> str:
@@ -107,6 +110,36 @@ def _key_id(text: str) -> str:
     return text
 
 
+def _network(text: str) -> str:
+    try:
+        return str(ip_network(text))
+    except ValueError:
+        raise ValueError("must be an address such as 10.0.0.5, or a network such as 10.0.0.0/24") from None
+
+
+def _header(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]*", text):
+        raise ValueError("must be the name of an HTTP header such as X-Remote-User")
+    return text
+
+
+def _url(text: str) -> str:
+    if not re.fullmatch(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[\w./-]*)?", text):
+        raise ValueError("must be an address such as https://tavle.example.dk")
+    return text.rstrip("/") + "/"
+
+
+def _password(value: SecretStr) -> SecretStr:
+    if not is_password(value.get_secret_value()):        # never the password itself: a file is read by many
+        raise ValueError("must be what slmon password prints, which begins with $argon2id$")
+    return value
+
+
+def is_password(value: object) -> bool:
+    """Whether it is what `slmon password` prints, or another argon2id hash."""
+    return isinstance(value, str) and re.fullmatch(ARGON2, value) is not None
+
+
 def _some_path(value: object) -> object:
     if not isinstance(value, str) or not value.strip() or "\0" in value:
         raise ValueError("must be a file's path in quotes")
@@ -131,4 +164,8 @@ Switch = Annotated[bool, Field(strict=True)]
 Timezone = Annotated[str, AfterValidator(_timezone)]
 Country = Annotated[str, AfterValidator(_country)]
 Port = Annotated[Whole, AfterValidator(_port)]
+Network = Annotated[str, AfterValidator(_network)]
+Header = Annotated[str, AfterValidator(_header)]
+Url = Annotated[str, AfterValidator(_url)]
+Password = Annotated[SecretStr, AfterValidator(_password)]
 KeyId = Annotated[str, AfterValidator(_key_id)]

@@ -14,7 +14,7 @@ from slmon.core.instant import SECOND, Instant
 from slmon.core.reconcile import Account
 from slmon.privacy import CallerKey, kept_caller
 from slmon.store import kept, schema
-from slmon.store.kept import Kept, Mend, Note, Purge
+from slmon.store.kept import Deed, Kept, Mend, Note, Purge
 from slmon.store.mending import Mended
 from slmon.store.reader import CallReader
 from slmon.store.schema import StoreBusy, StoreError
@@ -93,8 +93,12 @@ class CallStore(CallReader):
         """Keep a word under a name, such as the last moment that a PBX was heard."""
         self._put(Note(name, value))
 
+    def audit(self, who: str, what: str, at: Instant) -> None:
+        """Keep that somebody did something at this instant, such as `leder`, `goals odense 2026-W47`."""
+        self._put(Deed(at, who, what))
+
     def purge(self, keep_days: int, now: Instant) -> None:
-        """Delete calls, gaps and unaccounted calls that are older; a call that is open yet stays."""
+        """Delete calls, gaps, unaccounted calls and the audit that are older; a call that is open yet stays."""
         self._put(Purge(now - keep_days * DAY))
 
     # -- how it goes

@@ -37,6 +37,15 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
+class Deed:
+    """Somebody did something with the house's figures."""
+
+    at: Instant
+    who: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
 class Purge:
     """What is older shall go."""
 
@@ -51,7 +60,7 @@ class Mend:
     at: Instant
 
 
-Kept = CallRecord | GapMarked | GapTold | CallUnaccounted | Note | Purge | Mend | Account
+Kept = CallRecord | GapMarked | GapTold | CallUnaccounted | Note | Deed | Purge | Mend | Account
 
 
 def key_of(item: Kept) -> Hashable:
@@ -67,7 +76,7 @@ def key_of(item: Kept) -> Hashable:
             return Mend, item.mended.record.call, item.mended.record.arrived_at
         case Account():
             return Account, item.source, item.record.call, item.record.arrived_at
-        case CallUnaccounted() | Purge() | GapTold():
+        case CallUnaccounted() | Deed() | Purge() | GapTold():
             return item
         case _:
             assert_never(item)
@@ -87,6 +96,9 @@ def write(db: Database, item: Kept) -> None:
                        (text(item.call), item.at, text(item.reason)))
         case Note():
             db.execute(_NOTE, (text(item.name), text(item.value)))
+        case Deed():
+            db.execute("INSERT OR IGNORE INTO audit (at, who, what) VALUES (?, ?, ?)",
+                       (item.at, text(item.who), text(item.what)))
         case Purge():
             _purge(db, item.before)
         case Account():
@@ -125,6 +137,8 @@ def condensed(items: Iterable[Kept]) -> tuple[dict[Hashable, Kept], int]:
                 _widen(holes, item)
             case GapMarked() | GapTold() | Note() | Purge():
                 stay[key_of(item)] = item
+            case Deed():
+                gone += 1
             case _:
                 gone += 1
                 _widen(holes, _hole(item))
@@ -163,6 +177,8 @@ def _told(item: Kept) -> list[object]:
             return ["unaccounted", item.call, item.at, item.reason]
         case Note():
             return ["note", item.name, item.value]
+        case Deed():
+            return ["deed", item.at, item.who, item.what]
         case Purge():
             return ["purge", item.before]
         case Account():
@@ -187,6 +203,8 @@ def _item(told: list[object]) -> Kept:
             return CallUnaccounted(CallId(call), at, reason)
         case ["note", str(name), str(value)]:
             return Note(name, value)
+        case ["deed", int(at), str(who), str(what)]:
+            return Deed(at, who, what)
         case ["purge", int(before)]:
             return Purge(before)
         case ["account", str(account)]:
@@ -231,3 +249,4 @@ def _purge(db: Database, before: Instant) -> None:
     db.execute("DELETE FROM unaccounted WHERE at < ?", (before,))
     db.execute("DELETE FROM accounts WHERE arrived_at < ?", (before,))
     db.execute("DELETE FROM corrections WHERE arrived_at < ?", (before,))
+    db.execute("DELETE FROM audit WHERE at < ?", (before,))

@@ -151,6 +151,17 @@ def _hidden(db: Database) -> None:
     db.execute("ALTER TABLE gaps ADD COLUMN hides_at_most INTEGER")     # calls; NULL: nobody can tell
 
 
+@migrations(name="007_audit")
+def _audit(db: Database) -> None:
+    db.execute("""
+        CREATE TABLE audit (                      -- logins, and who looked at or took away the house's figures
+            at INTEGER NOT NULL,
+            who TEXT NOT NULL,
+            what TEXT NOT NULL,
+            PRIMARY KEY (at, who, what)
+        ) STRICT, WITHOUT ROWID""")
+
+
 OWN = frozenset(each.name for each in migrations.pending(Database(memory=True)))
 """What this slmon knows of; a database that has had more is of a later one."""
 

@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 from slmon.core.board import Snapshot
 from slmon.core.site import View
+from slmon.web.access import Access
 from slmon.web.board import Keeping
 from slmon.web.goals import History
+from slmon.web.visits import Visits
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,12 @@ class House:
     frame_ancestors: Collection[str] = ()                  # who may show it in a frame, beside itself
     browsers_at_most: int = 500
     silent_after_seconds: float = 600.0                    # open and no event for so long: not live; 0: never
+    visits: Visits = field(default_factory=Visits)         # counted here
+    url: str | None = None                                 # as people type it, with a slash at its end
+    access: Access | None = None                           # None: all see all
+    note: Callable[[str, str], None] = lambda who, what: None   # keep that somebody did something
+    ended_sessions: str = ""                               # those that were logged out, as they were kept
+    keep_ended_sessions: Callable[[str], None] = lambda text: None
 
     def view(self, name: str | None) -> View | None:
         """The view of that name; without a name the front page's; None when there is none such."""

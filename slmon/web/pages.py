@@ -56,10 +56,10 @@ class Pages:
     demo: bool
     _environments: dict[str, Environment] = field(default_factory=dict)
 
-    def board(self, view: View, views: Sequence[View], path: str, query: Mapping[str, str]) -> str:
-        """The wallboard of a view; its figures come by the stream."""
+    def board(self, view: View, views: Sequence[View], path: str, query: Mapping[str, str], door: str = "") -> str:
+        """The wallboard of a view; its figures come by the stream. `door`: a kiosk's own way in, `kiosk/.../`."""
         return self._render("board.html", path, query, view=view, views=views, board=json.dumps({
-            "stream": self._root(path) + "stream/" + quote(view.name, safe=""),
+            "stream": self._root(path) + door + "stream/" + quote(view.name, safe=""),
             "zone": self.zone.key, "version": self.version, "silent_after": self.silent_after_seconds}))
 
     def goals(self, page: GoalsPage, view: View, views: Sequence[View], path: str, query: Mapping[str, str]) -> str:
@@ -78,6 +78,27 @@ class Pages:
             here=path.rpartition("/")[2],
             outcome=lambda name: speak.gettext(OUTCOMES.get(name, "–")),
             formula=lambda name: speak.gettext(FORMULA_WORDS.get(name, "")))
+
+    def turns(self, views: Sequence[View], seconds: float, path: str, query: Mapping[str, str], door: str = "") -> str:
+        """Boards of several views, one after another."""
+        root = self._root(path) + door
+        chosen = urlencode({**_chosen(query), "kiosk": "1", "turn": "1"})
+        boards = [{"title": view.title, "address": f"{root}board/{quote(view.name, safe='')}?{chosen}"}
+                  for view in views]
+        return self._render("kiosk.html", path, query, turns=json.dumps({
+            "boards": boards, "seconds": seconds, "version": self.version}))
+
+    def share(self, path: str, query: Mapping[str, str], **values: object) -> str:
+        """What to put into the intranet, to copy."""
+        return self._render("share.html", path, query, **values)
+
+    def words(self, query: Mapping[str, str]) -> Words:
+        """The language that an address asks for, else the house's."""
+        return self._speak(query)
+
+    def login(self, path: str, query: Mapping[str, str], **values: object) -> str:
+        """The form to log in with, or for one who is logged in the way out."""
+        return self._render("login.html", path, query, **values)
 
     def problem(self, status: int, path: str, query: Mapping[str, str]) -> str:
         """The page of an HTTP error, in words."""

@@ -33,6 +33,7 @@ class Room:
     show: Show
     role: Role
     head: bool = True          # whether its head alone may be asked for
+    noted: str = ""            # what the books say of one who was here; "": nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +42,20 @@ class Rooms:
 
     rooms: list[Room] = field(default_factory=list)
 
-    def get(self, path: str, show: Show, role: Role, head: bool = True) -> None:
+    def get(self, path: str, show: Show, role: Role, *, head: bool = True, noted: str = "") -> None:
         """Something to look at."""
-        self.rooms.append(Room("GET", path, show, role, head))
+        self.rooms.append(Room("GET", path, show, role, head, noted))
 
-    def add_to(self, router: web.UrlDispatcher) -> dict[str, Role]:
-        """Make the routes; which role each resource wants, by its pattern."""
-        roles: dict[str, Role] = {}
+    def post(self, path: str, show: Show, role: Role) -> None:
+        """Something that changes something."""
+        self.rooms.append(Room("POST", path, show, role))
+
+    def add_to(self, router: web.UrlDispatcher) -> dict[tuple[str, str], Room]:
+        """Make the routes; which room each method and pattern leads to."""
+        found: dict[tuple[str, str], Room] = {}
         for room in self.rooms:
-            route = router.add_route(room.method, room.path, room.show)
-            if room.method == "GET" and room.head:
-                router.add_route("HEAD", room.path, room.show)
-            assert route.resource is not None
-            pattern = route.resource.canonical
-            roles[pattern] = max(room.role, roles.get(pattern, room.role))
-        return roles
+            for method in ("GET", "HEAD") if room.method == "GET" and room.head else (room.method,):
+                route = router.add_route(method, room.path, room.show)
+                assert route.resource is not None
+                found[method, route.resource.canonical] = room
+        return found

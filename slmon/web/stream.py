@@ -90,6 +90,10 @@ class Streams:
         """How many boards are open."""
         return sum(len(audience.browsers) for audience in self._audiences.values())
 
+    def open_by_view(self) -> dict[str, int]:
+        """How many boards of each view are open; views without any are left out."""
+        return {view: len(audience.browsers) for view, audience in self._audiences.items()}
+
     async def feed(self) -> None:
         """Send pictures for ever: at once on a change after quiet, then coalesced, and a beat when nothing changes."""
         while True:

@@ -1,14 +1,18 @@
-"""The wallboard's addresses: a view's page and its stream."""
+"""The wallboard's addresses: a view's page, alone, framed or in turns with others, and its stream."""
 
-import random
+from urllib.parse import quote
 
 from aiohttp import web
 
 from slmon.core.site import View
-from slmon.web.guard import page
+from slmon.web.guard import VISITOR, busy, content_policy, page
 from slmon.web.house import House
 from slmon.web.pages import Pages
 from slmon.web.stream import Streams, TooManyBrowsers
+from slmon.web.visits import Kind
+
+USUAL_SECONDS, LEAST_SECONDS, MOST_SECONDS = 20.0, 5.0, 3600.0      # of one view's turn
+MOST_TURNS = 50
 
 
 class Wall:
@@ -22,7 +26,26 @@ class Wall:
     async def show(self, request: web.Request) -> web.Response:
         """The page; its figures come by the stream."""
         view = asked_view(self._house, request)
-        return page(self._pages.board(view, self._house.views, request.path, request.query))
+        if "turn" not in request.query:                  # one of several that take turns was counted with them
+            self._house.visits.saw(view.name, _kind(request))
+        return self._board(view, request)
+
+    async def embed(self, request: web.Request) -> web.Response:
+        """The same page for a frame elsewhere: the only one that others may frame."""
+        view = asked_view(self._house, request)
+        self._house.visits.saw(view.name, Kind.EMBED)
+        response = self._board(view, request)
+        response.headers["Content-Security-Policy"] = content_policy(self._house.frame_ancestors)
+        return response
+
+    async def turns(self, request: web.Request) -> web.Response:
+        """Boards of several views, one after another; of one view its board."""
+        views, seconds = self._in_turns(request)
+        for view in views:
+            self._house.visits.saw(view.name, Kind.KIOSK)
+        if len(views) == 1:
+            return self._board(views[0], request)
+        return page(self._pages.turns(views, seconds, request.path, request.query, door_of(request)))
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
         """The pictures, for as long as the browser stays."""
@@ -30,7 +53,24 @@ class Wall:
         try:
             return await self._streams.follow(view.name, request)
         except TooManyBrowsers:
+            self._house.visits.refuse("boards")
             return busy("Too many boards are open.\n")
+
+    def _board(self, view: View, request: web.Request) -> web.Response:
+        return page(self._pages.board(view, self._house.views, request.path, request.query, door_of(request)))
+
+    def _in_turns(self, request: web.Request) -> tuple[list[View], float]:
+        """The views and how long each stays: the kiosk's own, or those in the address, or all."""
+        kiosk = request[VISITOR].kiosk
+        if kiosk is not None:
+            names, seconds = list(kiosk.views), kiosk.seconds
+        else:
+            names = [name for name in request.query.get("views", "").split(",") if name]
+            seconds = _seconds(request.query.get("seconds", ""))
+        views = [view for name in names if (view := self._house.view(name)) is not None]
+        if len(views) < len(names):
+            raise web.HTTPNotFound
+        return views[:MOST_TURNS] or list(self._house.views)[:MOST_TURNS], seconds
 
 
 def asked_view(house: House, request: web.Request) -> View:
@@ -41,6 +81,23 @@ def asked_view(house: House, request: web.Request) -> View:
     return view
 
 
-def busy(text: str) -> web.Response:
-    """Not now: come back later, and not all in the same moment."""
-    return web.Response(status=503, headers={"Retry-After": str(random.randint(5, 20))}, text=text)
+def door_of(request: web.Request) -> str:
+    """A kiosk's own way in, from the front page: `kiosk/<token>/`; "" for all others."""
+    token = request.match_info.get("token")
+    return "" if token is None else f"kiosk/{quote(token, safe='')}/"
+
+
+def _kind(request: web.Request) -> Kind:
+    if "kiosk" in request.query or "token" in request.match_info:
+        return Kind.KIOSK
+    told = request.headers.get("Sec-CH-UA-Mobile")
+    phone = told == "?1" if told is not None else "Mobi" in request.headers.get("User-Agent", "")
+    return Kind.PHONE if phone else Kind.WALL
+
+
+def _seconds(text: str) -> float:
+    try:
+        asked = float(text)
+    except ValueError:
+        return USUAL_SECONDS
+    return min(asked, MOST_SECONDS) if asked >= LEAST_SECONDS else LEAST_SECONDS      # NaN is no more than the least
