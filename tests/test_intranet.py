@@ -87,7 +87,7 @@ def words_of(entry: ElementTree.Element, name: str) -> str:
 async def test_a_feed_has_each_day_that_is_over_in_words_newest_first(visit: Visit) -> None:
     days = await entries(await visit(house_of(Scene())))
     assert words_of(days[0], "title") == (
-        f"Kreds Odense, fredag den 20. november 2026: 80,3{NO_BREAK}% inden 20 sek. (171 af 213)")
+        f"Kreds Odense, fredag den 20. november 2026: 82,2{NO_BREAK}% inden 20 sek. (171 af 208)")
     assert len(days) == len(await days_of("", date(2026, 10, 24), date(2026, 11, 22)))
     holed = next(entry for entry in days if "19. november" in words_of(entry, "title"))
     said = words_of(holed, "content")
@@ -164,7 +164,8 @@ async def test_a_view_in_no_header_can_end_it(visit: Visit) -> None:
     ("", ["odense", "syd"], 20.0), ("?views=syd,odense&seconds=45", ["syd", "odense"], 45.0),
     ("?views=syd,odense&seconds=nan", ["syd", "odense"], 5.0), ("?seconds=1e999", ["odense", "syd"], 3600.0),
     ("?seconds=-3", ["odense", "syd"], 5.0), ("?seconds=x", ["odense", "syd"], 20.0)])
-async def test_boards_take_turns_as_the_address_asks(visit: Visit, query: str, boards: list[str], seconds: float) -> None:
+async def test_boards_take_turns_as_the_address_asks(
+        visit: Visit, query: str, boards: list[str], seconds: float) -> None:
     views = [View("odense", "Odense"), View("syd", "Syd")]
     page = await text_of(await visit(house_of({"odense": Scene(), "syd": Scene()}, views=views)), f"/kiosk{query}")
     assert re.findall(r"board/(\w+)\?", page) == boards

@@ -460,7 +460,7 @@ def test_an_older_database_is_brought_up_to_date_with_its_calls(path):
     with closing(sqlite3.connect(path)) as db:
         db.executescript("""
             DROP TABLE gaps; DROP TABLE unaccounted; DROP TABLE notes; DROP TABLE accounts; DROP TABLE corrections;
-            DROP TABLE told;
+            DROP TABLE told; DROP TABLE audit;
             DELETE FROM _sqlite_migrations WHERE name > '001_calls';
             """)
     with pytest.raises(StoreError, match="is of an older slmon"):
