@@ -52,6 +52,7 @@ class Scene:
     desks: tuple[int, int, int] | None = (4, 7, 2)
     gaps: dict[int, float] = field(default_factory=dict)   # half hour's number -> seconds
     marks: tuple[GapMarked, ...] = ()                      # the same gaps, with what they may hide
+    unaccounted: int = 0
     goal: Goal = field(default_factory=Goal)
     links: tuple[LinkState, ...] | None = None
     last_day: tuple[Instant, Tally] | None = (NINE - 81 * HOUR, tally(175, 33, answered=189, transferred=23))
@@ -77,7 +78,7 @@ class Scene:
                 {DeskState.FREE: free, DeskState.BUSY: busy, DeskState.PAUSED: paused}),
             breaches=BREACHES,
             links=self.links if self.links is not None else (LinkState("pbx1", True, NINE, now),),
-            gap_seconds_today=sum(self.gaps.values()), unaccounted_today=0, last_day=self.last_day,
+            gap_seconds_today=sum(self.gaps.values()), unaccounted_today=self.unaccounted, last_day=self.last_day,
             gaps_today=self.marks)
 
     def half_hours(self, now: Instant) -> tuple[HalfHour, ...]:

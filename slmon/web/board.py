@@ -46,6 +46,7 @@ def _figures(snapshot: Snapshot) -> dict[str, Any]:
         "half": _answered(snapshot.last_half_hour, goal),
         "day": [_half_hour(half) for half in snapshot.half_hours],
         "undecided": snapshot.today.undecided,
+        "unaccounted": snapshot.unaccounted_today,
         "gap": snapshot.gap_seconds_today,
         "gaps": [[_ms(gap.since), gap.until and _ms(gap.until), gap.hides_at_most, gap.told_by]
                  for gap in snapshot.gaps_today],

@@ -5,6 +5,7 @@ import { ServerClock } from "./clock.js";
 import { drawFigures, drawHours } from "./figures.js";
 import { drawDots, drawHero, drawMessage } from "./hero.js";
 import { moodOf } from "./mood.js";
+import { drawNotices } from "./notices.js";
 import { el, put } from "./page.js";
 import { Stream } from "./stream.js";
 import { makeWords } from "./words.js";
@@ -43,6 +44,7 @@ function draw() {
   drawHero(mood, picture?.figures ?? null, shown?.figures ?? null, words);
   drawDots(mood, picture?.figures ?? null, now);
   drawHours(mood, picture, now, words);
+  drawNotices(mood.kind === "opening" ? null : shown?.figures ?? null, words);
   if (turned) put("said", el("message").hidden ? el("mood").textContent : el("message-title").textContent);
 }
 

@@ -10,7 +10,6 @@ const CLOSED = new Set(["closed", "holiday", "opening_soon", "opening"]);
 export function drawFigures(mood, shown, now, words) {
   const nothing = shown === null || CLOSED.has(mood.kind);
   hide("today", nothing);
-  hide("notice", nothing || !notice(shown, words));
   if (nothing) return;
   const { _ } = words;
   const stale = mood.kind === "stale";
@@ -23,7 +22,6 @@ export function drawFigures(mood, shown, now, words) {
   drawDesks(shown, stale, words);
   put("half-figure", stale ? "–" : words.share(shown.half.share, shown.half.decimals));
   put("half-n", stale || !shown.half.of ? "" : _("(%(part)s of %(of)s)", shown.half));
-  put("notice", notice(shown, words));
   drawDay(el("halves"), shown, now, words);
 }
 
@@ -74,22 +72,10 @@ function drawDesks({ desks }, stale, words) {
   put("free-word", words.ngettext("free", "free", desks?.free ?? 0));
 }
 
-// What makes today's figures less than sure, in words; "" when nothing does.
-function notice({ undecided, gap, not_saving_since: unsaved, set_aside: lacking }, { _, ngettext, clock }) {
-  if (unsaved) return _("not saving since %(time)s", { time: clock(unsaved) });
-  const parts = [];
-  if (undecided) parts.push(ngettext("%(n)s undecided", "%(n)s undecided", undecided));
-  if (gap >= 1) parts.push(gap < 60 ? _("gap in data %(n)s s", { n: Math.round(gap) })
-    : _("gap in data %(n)s min.", { n: Math.round(gap / 60) }));
-  if (lacking && parts.length < 2) parts.push(_("older figures missing"));      // as far as there is room
-  return parts.join(" · ");
-}
-
 export function drawHours(mood, picture, now, words) {
   const { _ } = words;
   const opening = picture?.figures.opening;
   put("hours", opening ? hours(opening, words) : "");
-  hide("hours", !el("notice").hidden);
   const live = mood.kind !== "stale" && mood.kind !== "opening";
   const heard = picture?.time.heard ?? null;
   const quiet = live && heard !== null && now - heard > 60_000;

@@ -6,11 +6,12 @@ import { CIRCLE, OCTAGON, SHAPES, putShape, ringMark } from "./shapes.js";
 
 const HERO = new Set(["rest", "calm", "attention", "alarm"]);
 const DOTS = 10;
+const LONG = 10;        // minutes, from which on their seconds tell nothing
 
 export function drawHero(mood, figures, shown, words) {
   hide("now", !HERO.has(mood.kind));
   if (!HERO.has(mood.kind)) {
-    put("digits", "");
+    putDigits("");
     put("waiting", "");
     return;
   }
@@ -25,9 +26,11 @@ export function drawHero(mood, figures, shown, words) {
 
   const seconds = Math.floor(mood.seconds);
   const target = figures.goal.seconds;
-  put("digits", seconds < 100 ? String(seconds) : words.lasting(seconds));
-  mark(el("digits"), "data-long", seconds < 100 ? "" : words.lasting(seconds).length);
-  if (alarm) {
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < LONG) putDigits(seconds < 100 ? String(seconds) : words.lasting(seconds));
+  else putDigits(String(minutes));
+  if (minutes >= LONG) put("unit", ngettext("minute", "minutes", minutes));
+  else if (alarm) {
     const over = Math.max(0, Math.floor(mood.seconds - target));
     put("unit", over < 100 ? _("+%(n)s s over", { n: over }) : _("+%(time)s over", { time: words.lasting(over) }));
   } else {
@@ -39,14 +42,19 @@ export function drawHero(mood, figures, shown, words) {
   putShape(el("mood-shape"), { calm: "dot", attention: "triangle", alarm: "octagon" }[mood.kind]);
 }
 
+// The whole number as large as the wall allows; what comes after it, ":21" or ",5 %", smaller.
+function putDigits(text) {
+  const [, whole, rest] = text.match(/^(\d+|.?)(.*)$/);
+  put("digits-whole", whole);
+  put("digits-rest", rest);
+  mark(el("digits"), "data-long", text.length);
+}
+
 function drawRest(shown, words) {
   const { _ } = words;
   const { share, decimals } = shown.today;
-  put("digits", words.share(share, decimals));
-  mark(el("digits"), "data-long", "share");
+  putDigits(words.share(share, decimals));
   put("unit", share === null ? _("no calls") : _("within %(n)s s", { n: shown.goal.seconds }));
-  mark(el("fill"), "stroke-dasharray", `${(100 * (share ?? 0)).toFixed(1)} 100.5`);
-  mark(el("mark"), "d", ringMark(shown.goal.share));
   put("mood", _("Nobody waiting"));
   putShape(el("mood-shape"), "check");
 }
