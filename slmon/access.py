@@ -10,7 +10,7 @@ from slmon.config import Config
 from slmon.core.instant import Instant
 from slmon.store.calls import CallStore
 from slmon.store.schema import StoreError
-from slmon.web.access import Access, Kiosk, Network, Proxy, User
+from slmon.web.access import Access, Kiosk, Network, Proxy, User, is_in
 from slmon.web.house import House
 from slmon.web.rooms import Role
 from slmon.web.signing import Signing
@@ -45,6 +45,12 @@ def access_of(config: Config) -> Access | None:
         session_seconds=told.session_hours * 3600,
         proxy=_proxy(config), scrapers=_networks(told.scrapers),
         scrape_token=b"" if token is None else token.get_secret_value())
+
+
+def stands_for_many(config: Config) -> Callable[[str], bool]:
+    """Whether an address is the reverse proxy's, behind which everybody comes."""
+    networks = _proxy(config).networks
+    return lambda address: is_in(address, networks)
 
 
 def signing_of(config: Config) -> Signing | None:

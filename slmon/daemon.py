@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 
 import slmon
-from slmon.access import guarded
+from slmon.access import guarded, stands_for_many
 from slmon.ami.link import Link, LinkState, PbxAccess
 from slmon.backfill.mender import Mender
 from slmon.config import Config, Pbx
@@ -32,6 +32,7 @@ from slmon.store.history import History
 from slmon.store.schema import StoreError
 from slmon.web.app import House, make_app, serve
 from slmon.web.board import Keeping
+from slmon.web.door import limits_for
 from slmon.web.visits import Visits
 
 HEARD_EVERY_SECONDS = 5.0        # so far back at most a restart has to look for what it missed
@@ -366,7 +367,9 @@ class Daemon:
         listen = self.config.web.listen
         async with contextlib.AsyncExitStack() as stack:
             try:
-                url = await stack.enter_async_context(serve(make_app(self.house()), listen.host, listen.port))
+                url = await stack.enter_async_context(serve(
+                    make_app(self.house()), listen.host, listen.port,
+                    limits_for(self.config.web.browsers_at_most, stands_for_many(self.config)), self.visits.refuse))
             except OSError as error:
                 number = error.errno or 0                        # below 0: no address, said by getaddrinfo
                 why = os.strerror(number) if number > 0 else error.strerror or str(error)

@@ -101,7 +101,7 @@ class Reception:
         """Whether this is Prometheus, by its address or its token."""
         if self._access is None:
             return True
-        if _in(self.address(request), self._access.scrapers):
+        if is_in(self.address(request), self._access.scrapers):
             return True
         kind, _, token = request.headers.get("Authorization", "").partition(" ")
         return (bool(self._access.scrape_token) and kind.lower() == "bearer"
@@ -117,13 +117,13 @@ class Reception:
             if _address(hop) is None:
                 break
             peer = hop
-            if not _in(hop, self._proxy.networks):
+            if not is_in(hop, self._proxy.networks):
                 break
         return peer
 
     def by_proxy(self, request: web.Request) -> bool:
         """Whether it comes through the proxy, so that its headers can be believed."""
-        return _in(peer_of(request), self._proxy.networks)
+        return is_in(peer_of(request), self._proxy.networks)
 
     def encrypted(self, request: web.Request) -> bool:
         """Whether the browser asked over TLS."""
@@ -188,6 +188,7 @@ def _address(text: str) -> IPv4Address | IPv6Address | None:
     return getattr(found, "ipv4_mapped", None) or found
 
 
-def _in(text: str, networks: tuple[Network, ...]) -> bool:
+def is_in(text: str, networks: tuple[Network, ...]) -> bool:
+    """Whether the address is one of these networks'; what is no address is in none."""
     address = _address(text)
     return address is not None and any(address in network for network in networks)

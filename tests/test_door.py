@@ -1,0 +1,115 @@
+"""Connections without end, and some that never say what they want: limits, and everybody else is served."""
+
+import asyncio
+import contextlib
+from collections import Counter
+
+from web_house import Scene, house_of
+
+from slmon.web.app import make_app, serve
+from slmon.web.door import Doorkeeper, Limits, limits_for
+
+ASKED = b"GET /-/healthy HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+
+
+@contextlib.asynccontextmanager
+async def open_house(refused=None, **limits):
+    """The port of a house with these limits."""
+    refused = Counter() if refused is None else refused
+    limits.setdefault("at_most", 3)
+    async with serve(make_app(house_of(Scene())), "127.0.0.1", 0, Limits(**limits),
+                     lambda why: refused.update([why])) as url:
+        yield int(url.rstrip("/").rpartition(":")[2])
+
+
+async def connected(port):
+    return await asyncio.open_connection("127.0.0.1", port)
+
+
+async def answer(port):
+    """All that is answered to one question."""
+    reader, writer = await connected(port)
+    with contextlib.suppress(ConnectionError):
+        writer.write(ASKED)
+    said = b""
+    with contextlib.suppress(ConnectionError):
+        async with asyncio.timeout(20):
+            said = await reader.read()
+    writer.close()
+    return said
+
+
+async def test_one_connection_too_many_is_told_to_come_back_and_finds_room_later():
+    refused = Counter()
+    async with open_house(refused) as port:
+        there = [await connected(port) for _ in range(3)]
+        for _, writer in there:
+            writer.write(ASKED.replace(b"Connection: close\r\n", b""))
+        for reader, _ in there:
+            assert b"200 OK" in await reader.readuntil(b"healthy.\n")
+        said = await answer(port)
+        assert said.startswith(b"HTTP/1.1 503 ")
+        assert b"\r\nRetry-After: " in said
+        assert refused == {"connections": 1}
+        there[0][1].close()
+        said = [await answer(port) for _ in range(20)]                   # it takes a moment to be seen
+        assert said[-1].startswith(b"HTTP/1.1 200 ")
+        for _, writer in there:
+            writer.close()
+
+
+async def test_who_keeps_the_question_back_is_let_go_and_others_are_served():
+    refused = Counter()
+    async with open_house(refused, header_seconds=0.3) as port:
+        reader, writer = await connected(port)
+        writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
+        assert b"200 OK" in await answer(port)
+        async with asyncio.timeout(20):
+            with contextlib.suppress(ConnectionResetError):
+                assert await reader.read() == b""
+        assert refused == {"slow": 1}
+        writer.close()
+
+
+async def test_a_board_that_was_asked_for_in_time_stays_open():
+    async with open_house(header_seconds=0.1) as port:
+        reader, writer = await connected(port)
+        writer.write(b"GET /stream/odense HTTP/1.1\r\nHost: localhost\r\n")
+        writer.write(b"\r\n")
+        for _ in range(3):
+            await reader.readuntil(b"data: ")          # the third comes seconds later
+        writer.close()
+
+
+async def test_a_thousand_at_once_are_answered_or_sent_away_and_all_let_go_of():
+    async with open_house(at_most=50) as port:
+        said = Counter(each[:12] for each in await asyncio.gather(*(answer(port) for _ in range(300))))
+        assert said.total() == said[b"HTTP/1.1 200"] + said[b"HTTP/1.1 503"] + said[b""]
+        assert said[b"HTTP/1.1 200"] >= 50
+        assert b"200 OK" in await answer(port)
+
+
+def keeper(refused, **limits):
+    return Doorkeeper(asyncio.Protocol, Limits(100, **limits), lambda why: refused.update([why]))
+
+
+def test_one_address_may_have_so_many_and_others_have_theirs():
+    refused = Counter()
+    door = keeper(refused, of_one_address=2)
+    assert [door.enter("192.0.2.1") is not None for _ in range(3)] == [True, True, False]
+    assert door.enter("192.0.2.2") is not None
+    door.left("192.0.2.1")
+    assert door.enter("192.0.2.1") is not None
+    assert refused == {"address": 1}
+
+
+def test_behind_the_proxy_and_on_this_machine_an_address_stands_for_many():
+    door = keeper(Counter(), of_one_address=2, trusted="192.0.2.9".__eq__)
+    assert all(door.enter(address) is not None for address in ("192.0.2.9", "127.0.0.1", "::1") for _ in range(10))
+
+
+def test_there_are_files_left_for_the_pbx_and_the_database(monkeypatch):
+    monkeypatch.setattr("slmon.web.door.resource.getrlimit", lambda _: (300, 300))
+    assert limits_for(500).at_most == 172
+    monkeypatch.setattr("slmon.web.door.resource.getrlimit", lambda _: (100_000, 100_000))
+    assert limits_for(500).at_most == 700
