@@ -1,5 +1,6 @@
 """The commands: their words, options, exit codes. What they do is behind them, in slmon.commands and the daemon."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -97,7 +98,11 @@ def demo(
 
 @app.command(short_help="Run the daemon: figures, wallboard, metrics.")
 def run(config: ConfigFile) -> None:
-    """Run the daemon: listen to the PBXes, keep the figures, serve wallboard and metrics. Ends on SIGTERM or ^C."""
+    """Run the daemon: listen to the PBXes, keep the figures, serve wallboard and metrics. Ends on SIGTERM or ^C.
+
+    SIGHUP reads the configuration again: a good one is started with, within a second; of a bad one every mistake is
+    logged, and the old one stays.
+    """
     import asyncio
 
     from slmon.daemon import Daemon, StartError
@@ -109,10 +114,21 @@ def run(config: ConfigFile) -> None:
     def started(url: str) -> None:
         log.info("slmon is up", version=slmon.__version__, wallboard=url)
 
+    def is_good() -> bool:
+        try:
+            load(config, need=Need.ALL)
+        except ConfigError as error:
+            log.error("the configuration is not taken; the old one stays", mistakes=str(error).splitlines())
+            return False
+        log.info("the configuration is good; starting anew with it")
+        return True
+
     try:
-        asyncio.run(Daemon(settings).run(started))
+        again = asyncio.run(Daemon(settings).run(started, reload=is_good))
     except StartError as error:
         raise fail(str(error), FAILED) from None
+    if again:
+        os.execv(sys.executable, [sys.executable, "-m", "slmon", "run", "--config", str(config)])
 
 
 @app.command(short_help="Say what is wrong with the set-up, and the cure.")
@@ -217,6 +233,29 @@ def backfill(
         raise fail(str(error), WRONG_INPUT) from None
     except StoreError as error:
         raise fail(str(error), FAILED) from None
+
+
+@app.command(short_help="Copy the database, while slmon runs.")
+def backup(
+    config: ConfigFile,
+    out: Annotated[Path, typer.Argument(metavar="OUT.db", help="The copy; a new file.", show_default=False)],
+) -> None:
+    """Copy the database to a new file while slmon runs. The copy is of one moment, checked, and for its owner alone.
+
+    To go back to a copy: stop slmon, put the copy in the place of [store] path, start it again.
+    """
+    from slmon.commands.backup import run_backup
+    from slmon.store.schema import StoreError
+
+    settings = configured(config)
+    try:
+        run_backup(settings.store.path, out)
+    except StoreError as error:
+        raise fail(str(error), FAILED) from None
+    except FileExistsError:
+        raise fail(f"{out}: is there already; copies are not overwritten, take another name", WRONG_INPUT) from None
+    except OSError as error:
+        raise _not_written(error, str(out)) from None
 
 
 @app.command(short_help="Write the stored calls as JSON lines.")

@@ -378,13 +378,25 @@ class Daemon:
             yield url
 
     async def run(self, started: Callable[[str], None] = lambda url: None,
-                  beside: Iterable[Callable[[], Coroutine[Any, Any, None]]] = ()) -> None:
-        """Run until SIGTERM or SIGINT. `started` is told the wallboard's address; `beside` runs with it."""
+                  beside: Iterable[Callable[[], Coroutine[Any, Any, None]]] = (),
+                  reload: Callable[[], bool] = lambda: False) -> bool:
+        """Run until SIGTERM or SIGINT. `started` is told the wallboard's address; `beside` runs with it.
+
+        On SIGHUP `reload` is asked whether there is another configuration to run with; gives whether that ended it.
+        """
         stop = asyncio.Event()
+        anew = False
+
+        def hung_up() -> None:
+            nonlocal anew
+            if reload():
+                anew = True
+                stop.set()
+
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            with contextlib.suppress(NotImplementedError):       # Windows has none
-                loop.add_signal_handler(number, stop.set)
+        for number, done in (("SIGTERM", stop.set), ("SIGINT", stop.set), ("SIGHUP", hung_up)):
+            with contextlib.suppress(NotImplementedError, AttributeError):       # Windows has none
+                loop.add_signal_handler(getattr(signal, number), done)
         try:
             self.restore()
             async with self.serving() as url, asyncio.TaskGroup() as tasks:
@@ -399,6 +411,7 @@ class Daemon:
                 self._note_heard()                               # before the links end: what comes after is not heard
                 for task in running:
                     task.cancel()
+            return anew
         finally:
             for watch in self.watches:
                 watch.close()

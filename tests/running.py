@@ -45,6 +45,7 @@ class Slmon:
         self._web = web
         self.process = process
         self.said = ""
+        self._since = 0
         self._reading = asyncio.create_task(self._read())
 
     async def _read(self) -> None:
@@ -62,8 +63,12 @@ class Slmon:
         return address
 
     def _address(self) -> str | None:
-        match = re.search(r"http://127\.0\.0\.1:[0-9]+/", self.said)
+        match = re.search(r"http://127\.0\.0\.1:[0-9]+/", self.said[self._since:])
         return match[0] if match else None
+
+    def forget_address(self) -> None:
+        """It has started anew in its own place: what it says last counts."""
+        self._since = self.said.rindex("\n", 0, self.said.rindex("slmon is up"))
 
     async def page(self, path: str) -> tuple[int, str]:
         """Status and text of a page."""

@@ -9,6 +9,7 @@ from running import SECRET, configured, host_now, slmon
 from slmon.commands.check import cure_of
 from slmon.simulator.plan import Rate
 from slmon.simulator.server import Account, AmiServer, LiveDay, running_day
+from slmon.store.calls import CallStore
 
 MEANT = {name: Account(SECRET, account.read, account.reporting, account.originate)
          for name, account in ACCOUNTS.items()}
@@ -80,3 +81,15 @@ async def test_a_wrong_secret_is_said_with_where_to_look_and_not_shown(tmp_path)
     ("pbx.invalid has no address", "see host and port")])
 def test_each_trouble_has_its_own_cure(reason, cure):
     assert cure in cure_of(reason)
+
+
+async def test_what_lies_beside_the_database_is_named_with_what_to_do_about_it(tmp_path):
+    (tmp_path / "slmon.db.broken-20261125T090000Z").write_bytes(b"x")
+    (tmp_path / "slmon.db.spool").write_bytes(b'{"spool": 1}\n')
+    CallStore(tmp_path / "other.db").close()
+    (tmp_path / "other.db").rename(tmp_path / "slmon.db")
+    async with busy_pbx() as pbx:
+        code, said = await checked(configured(tmp_path, pbx.port))
+    assert code == 0, said
+    assert "was damaged and set aside; what can be read of it: sqlite3 slmon.db.broken-20261125T090000Z .recover" in said
+    assert "slmon.db.spool holds what the database could not take" in said

@@ -375,3 +375,39 @@ async def test_on_a_full_disk_the_daemon_counts_on_says_so_and_saves_all_when_th
             assert (await running.board())["not_saving_since"] is None
         assert len(lines_with("saving again", running.said)) == 1
         assert differences(server.day, kept(config)) == []
+
+
+# ---- another configuration -----------------------------------------------------------------------------------------
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows has no SIGHUP")
+async def test_a_bad_configuration_is_refused_and_the_old_one_stays_and_a_good_one_is_taken_with_the_calls(tmp_path):
+    async with pbx(minutes=6, per_minute=9) as server:
+        config = configured(tmp_path, server.port)
+        text = config.read_text(encoding="utf-8")
+        async with daemon(config, server) as running:
+            await server.fast_forward(server.day.start + 4 * MINUTE)
+            await until(lambda: at_least(running, "slmon_calls_offered_total", 1))
+            before = (await running.board())["today"]
+            config.write_text(text.replace("answer_seconds = 20", "answer_seconds = -3\nanswer_sekunds = 4"),
+                              encoding="utf-8")
+            running.signal(signal.SIGHUP)
+
+            async def refused() -> bool:
+                return "the old one stays" in running.said
+            await until(refused)
+            assert "answer_sekunds" in running.said
+            assert "must be above 0" in running.said
+            assert (await running.page(""))[0] == 200
+            config.write_text(text.replace('name = "', 'name = "Ny ', 1), encoding="utf-8")
+            running.signal(signal.SIGHUP)
+
+            async def up_again() -> int:
+                return running.said.count("slmon is up")
+            await until(up_again, 2)
+            running.forget_address()
+
+            async def named() -> bool:
+                return "Ny " in (await running.page("goals"))[1]
+            await until(named)
+            after = (await running.board())["today"]
+            assert (after["part"], after["of"]) >= (before["part"], before["of"])

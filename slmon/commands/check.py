@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -19,8 +20,10 @@ from slmon.daemon import access_of, host_now
 from slmon.logs import set_up_logs
 from slmon.store.reader import CallReader
 from slmon.store.schema import StoreError
+from slmon.store.spool import places
 
 CLOCK_OFF_SECONDS = 2.0
+FREE_BYTES = 500_000_000       # years of calls; less, and something else fills the disk
 LISTEN_SECONDS = 3.0           # at least, after the lists came: for what the rights hold back
 LOOK_EVERY_SECONDS = 1.0       # at what the PBX does and does not tell
 
@@ -82,6 +85,23 @@ def _store(config: Config) -> Iterator[Finding]:
         yield Finding(Level.WRONG, "store", str(error))
         return
     yield Finding(Level.FINE, "store", f"{path} can be read")
+    yield from _beside(config)
+
+
+def _beside(config: Config) -> Iterator[Finding]:
+    """What lies beside the database, and how much more can."""
+    path = Path(config.store.path).absolute()
+    for aside in sorted(path.parent.glob(f"{path.name}.broken-*")):
+        if not aside.name.endswith(("-wal", "-shm")):
+            yield Finding(Level.DOUBT, "store", f"{aside} was damaged and set aside; what can be read of it: sqlite3 "
+                                                f"{aside.name} .recover; move it away when it is done with")
+    for spool in places(path, config.store.spool):
+        if spool.exists() and spool.stat().st_size:
+            yield Finding(Level.DOUBT, "store", f"{spool} holds what the database could not take; slmon run takes it "
+                                                "in")
+    free = shutil.disk_usage(path.parent).free
+    if free < FREE_BYTES:
+        yield Finding(Level.DOUBT, "store", f"{free // 1_000_000} MB are free where {path.name} lies; make room")
 
 
 def _rules(config: Config) -> Iterator[Finding]:
