@@ -145,6 +145,12 @@ def test_a_call_after_the_setting_is_told_by_the_new_clock(by):
     assert [fact.at for fact in house.of(CallArrived)] == [instant(1000), instant(1010 + by)]
 
 
+def test_an_id_that_is_given_again_after_the_setting_leaves_the_earlier_call_its_own_clock():
+    house = during(ringing("c1", 1000), set_clock(1005 + HOUR, 1005), ringing("c1", 1010 + 2 * HOUR))
+    assert [call.arrived_at for call in house.calls()] == [instant(1000)]
+    assert [call.arrived_at for call in house.board.open_records()] == [instant(1010 + 2 * HOUR)]
+
+
 def test_a_clock_set_back_without_a_word_is_seen_by_the_order_of_events():
     house = during(ringing(at=1000), joins(at=1001), rings(at=1002), answers(at=1010 - HOUR),
                    hangs_up("c1", 1100 - HOUR)).wait(1200)

@@ -16,6 +16,7 @@ from slmon.core.desks import Desks
 from slmon.core.events import LegId, SnapshotLeg
 from slmon.core.facts import (
     CallAnswered,
+    CallArrived,
     CallEnded,
     CallId,
     CallJudged,
@@ -171,10 +172,14 @@ class CallBook(ABC):
         """The facts as the switch's clock has them: of a call, in the clock of its ring-in."""
         if not self.set_by and not self._clock_of:
             return said
-        moved = [moved_fact(fact, self._clock_told(fact)) for fact in said]
-        for fact in said:
-            if isinstance(fact, CallEnded):
-                self._clock_of.pop(fact.call, None)
+        return [self._by_its_clock(fact) for fact in said]
+
+    def _by_its_clock(self, fact: Fact) -> Fact:
+        if isinstance(fact, CallArrived) and self.set_by:
+            self._clock_of[fact.call] = self.set_by      # an id that is given again has another clock from here on
+        moved = moved_fact(fact, self._clock_told(fact))
+        if isinstance(fact, CallEnded):
+            self._clock_of.pop(fact.call, None)
         return moved
 
     def _clock_told(self, fact: Fact) -> int:

@@ -157,8 +157,6 @@ class Switchboard(HandOvers, Resync, Audit, CallBook):
         call = Call(CallId(f"{self.pbx}/{leg.id}"), self.pbx, leg, line, in_hours, self._goal_at(rang_in_at))
         if call.id in self.calls:
             return
-        if self.set_by:
-            self._clock_of[call.id] = self.set_by
         call.caller = caller
         call.boot = self._boot
         if line is not None and line.kind in {LineKind.TEST, LineKind.SURVEY}:
