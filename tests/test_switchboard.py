@@ -415,6 +415,12 @@ def test_a_mobile_that_never_accepts_is_no_answer():
     assert house.call().answer_seconds == 19.0
 
 
+def test_a_desk_that_rings_a_few_ms_before_the_ring_in_is_told_makes_no_wait_negative():
+    house = after(ringing(at=100.01), rings(at=100), answers(at=100.005), hangs_up("c1", 160))
+    call = house.call()
+    assert call.asked_at == call.answered_at == call.talking_at == call.arrived_at == instant(100.01)
+
+
 def test_with_a_bridge_told_before_the_pick_up_the_bridge_is_the_answer():
     house = after(ringing(at=100), rings(at=102), together(110, "101", "c1"), picks_up(at=110.002), hangs_up("c1", 140))
     assert house.call().answer_seconds == 10.0

@@ -331,6 +331,7 @@ class Switchboard(HandOvers, Resync, Audit, CallBook):
     # -- asking for a human
 
     def _asked(self, call: Call, at: Instant) -> None:
+        at = max(at, call.arrived_at)                    # legs tell their moments a few ms out of order
         call.known_waiting_at = at
         call.sent_away = False
         call.meaning = None                              # back from whatever it came through
@@ -509,6 +510,7 @@ class Switchboard(HandOvers, Resync, Audit, CallBook):
         """Answered, if somebody is really there on both sides."""
         if call.leg.is_gone or call.ended_at is not None:
             return
+        at = max(at, call.arrived_at)
         present = [leg for leg in joined if not leg.is_gone]
         if not present:
             return
