@@ -1,7 +1,9 @@
 """`slmon backfill` mends what is stored, once, whether slmon runs or not, and says what it changed."""
 
 import lzma
+import os
 import re
+import tracemalloc
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +14,7 @@ from running import Slmon, host_now, slmon, until
 from test_backfill import LOGS, of_cel_alone
 from typer.testing import CliRunner
 
-from slmon.backfill.files import PORTION, lines_of, once, rotated
+from slmon.backfill.files import LONGEST_LINE, PORTION, TORN, SourceError, lines_of, once, rotated
 from slmon.backfill.queue_log import queue_log_moment
 from slmon.backfill.spool import Question, Sources, Spool
 from slmon.cli import app
@@ -257,3 +259,69 @@ def test_a_line_that_two_files_have_is_told_once_and_one_told_twice_by_one_is_tw
     one, two = [b"1|a", b"2|b", b"2|b", b"3|c"], [b"2|b", b"3|c", b"4|d"]
     assert list(once([one, two], queue_log_moment)) == [b"1|a", b"2|b", b"2|b", b"3|c", b"4|d"]
     assert list(once([two, one], queue_log_moment)) == list(once([one, two], queue_log_moment))
+
+
+# -- what a log can be
+
+
+def whole(path):
+    return list(lines_of(path))
+
+
+def test_a_line_that_is_being_written_is_read_when_it_is_whole(tmp_path):
+    log = tmp_path / "queue_log"
+    log.write_bytes(b"1|a|q|NONE|X|\n2|b|q|NO")
+    assert whole(log) == [b"1|a|q|NONE|X|"]
+    with log.open("ab") as file:
+        file.write(b"NE|X|\n")
+    assert whole(log) == [b"1|a|q|NONE|X|", b"2|b|q|NONE|X|"]
+
+
+def test_nuls_that_a_power_cut_left_are_torn_and_the_line_behind_them_is_read(tmp_path):
+    log = tmp_path / "queue_log"
+    log.write_bytes(b"1|a\n" + b"\0" * 4096 + b"2|b\n3|c\n\0\0\n4|d\n")
+    assert whole(log) == [b"1|a", TORN, b"2|b", b"3|c", TORN, b"4|d"]
+
+
+@pytest.mark.parametrize("size", [LONGEST_LINE + 1, PORTION - 1, PORTION, 5 * PORTION + 17])
+def test_a_line_without_end_is_torn_and_takes_no_memory(size, tmp_path):
+    log = tmp_path / "queue_log"
+    log.write_bytes(b"1|a\n" + b"x" * size + b"\n2|b\n")
+    tracemalloc.start()
+    found = whole(log)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found == [b"1|a", TORN, b"2|b"]
+    assert most < 8 * PORTION
+
+
+def test_lines_across_portions_are_whole(tmp_path):
+    log = tmp_path / "queue_log"
+    lines = [b"%d|%s" % (number, b"y" * (number % 3000)) for number in range(2000)]
+    log.write_bytes(b"\n".join(lines) + b"\n")
+    assert whole(log) == lines
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no pipes with names")
+def test_a_pipe_is_no_log_and_nobody_waits_for_it(tmp_path):
+    os.mkfifo(tmp_path / "queue_log")
+    with pytest.raises(SourceError, match="is no file"):
+        whole(tmp_path / "queue_log")
+
+
+def test_a_log_that_is_cut_while_it_is_read_is_said(tmp_path):
+    log = tmp_path / "queue_log"
+    log.write_bytes(b"1|a|q|NONE|X|\n" * 200_000)
+    reading = lines_of(log)
+    next(reading)
+    os.truncate(log, 0)
+    with pytest.raises(SourceError, match="was cut while it was read"):
+        list(reading)
+
+
+def test_a_log_under_any_name_that_logrotate_gives_is_found(tmp_path):
+    for name in ("cel.csv", "cel.csv.1", "cel.csv-20261124", "cel.csv.2.gz", "cel-20261125.csv", "cel-20261123.csv.gz",
+                 "cel.csv.bak", "celebration.csv", "other.csv"):
+        (tmp_path / name).write_bytes(b"")
+    assert {each.name for each in rotated(tmp_path / "cel.csv", 0)} == {
+        "cel.csv", "cel.csv.1", "cel.csv-20261124", "cel.csv.2.gz", "cel-20261125.csv", "cel-20261123.csv.gz"}

@@ -1,10 +1,18 @@
-"""Read log files line by line: packed or not, one or several of one source, each line once. Knows no format."""
+"""Read log files line by line: packed or not, one or several of one source, each line once. Knows no format.
+
+Where to begin is found by time, by halving, and not by a position that was noted before: a pass needs the lines from a
+day before its gap, which a position behind the last pass would leave out, and a position says nothing any more once
+logrotate has renamed, copied, cut or packed the file. What a pass reads twice is told once. Only whole lines are read:
+one that is still being written is read by the next pass.
+"""
 
 import glob
 import heapq
+import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 from os import SEEK_END
 from pathlib import Path
@@ -14,6 +22,8 @@ from slmon.core.instant import SECOND, Instant
 from slmon.packed import opened
 
 PORTION = 1 << 20
+LONGEST_LINE = 1 << 16        # bytes; Asterisk's own are a few thousand at most
+TORN = b"\0"                  # stands where there was something that is no line
 LOOK_AT = 100                 # so many lines in a row at most tell no moment
 APART = 2 * SECOND            # so far apart two lines are never the same one
 
@@ -24,20 +34,41 @@ class SourceError(Exception):
 
 def lines_of(path: Path, progress: Callable[[int], None] = lambda read: None, since: Instant | None = None,
              moment: Callable[[bytes], Instant | None] = lambda line: None) -> Iterator[bytes]:
-    """The lines of a file, in its order; of a plain one, whose lines tell their `moment`, not long before `since`.
+    """The whole lines of a file, in its order; of a plain one, whose lines tell their `moment`, from not long before
+    `since` on. What is none, of NULs or without an end, is one torn line.
 
-    Raises OSError, and what unpacking may raise.
+    Raises SourceError, OSError, and what unpacking may raise.
     """
+    if path.exists() and not path.is_file():
+        raise SourceError(f"{path}: is no file; name the log itself")        # of a pipe one would wait for the end
     with path.open("rb") as raw, opened(path, raw) as file:
         told = 0
         if since is not None and file is raw:
             told = _seek(raw, since, moment)
             progress(told)
-        while portion := file.readlines(PORTION):
+        rest, too_long = b"", False
+        while portion := file.read(PORTION):
             read = raw.tell()
             progress(read - told)
             told = read
-            yield from portion
+            *lines, rest = (rest + portion).split(b"\n")
+            if too_long and lines:
+                lines[0], too_long = TORN, False
+            if len(rest) > LONGEST_LINE:
+                rest, too_long = b"", True
+            if b"\0" in portion or max(map(len, lines), default=0) > LONGEST_LINE:
+                lines = [each for line in lines for each in _sound(line)]
+            yield from lines
+        if file is raw and os.fstat(raw.fileno()).st_size < told:
+            raise SourceError(f"{path}: was cut while it was read, as logrotate's copytruncate does; do this again")
+
+
+def _sound(line: bytes) -> tuple[bytes, ...]:
+    """The line; too long it is none, and NULs before it are what a power cut left of others."""
+    if len(line) > LONGEST_LINE:
+        return (TORN,)
+    _, nul, after = line.rpartition(b"\0")
+    return (line,) if not nul or line == TORN else (TORN, after) if after else (TORN,)
 
 
 def _seek(file: BinaryIO, since: Instant, moment: Callable[[bytes], Instant | None]) -> int:
@@ -46,24 +77,34 @@ def _seek(file: BinaryIO, since: Instant, moment: Callable[[bytes], Instant | No
     while high - low > PORTION:
         middle = (low + high) // 2
         file.seek(middle)
-        file.readline()                                  # the rest of a line that began before
-        at = next((at for line in islice(file, LOOK_AT) if (at := moment(line)) is not None), None)
+        file.readline(LONGEST_LINE)                      # the rest of a line that began before
+        after = iter(partial(file.readline, LONGEST_LINE), b"")
+        at = next((at for line in islice(after, LOOK_AT) if (at := moment(line)) is not None), None)
         if at is None or at >= since:
             high = middle
         else:
             low = middle
     file.seek(low)
     if low:
-        file.readline()
+        file.readline(LONGEST_LINE)
     return file.tell()
 
 
 def rotated(path: Path, since: Instant) -> tuple[Path, ...]:
     """The file, and those beside it that it was called before and that were written to since then."""
-    name = re.compile(re.escape(path.name) + r"[.-]\d+(\.gz|\.xz)?")
-    older = [each for each in path.parent.glob(f"{glob.escape(path.name)}[.-]*")
-             if name.fullmatch(each.name) and each.stat().st_mtime_ns // 1000 >= since]
+    # logrotate's names: queue_log.1, queue_log-20261125.gz, and with `extension` cel-20261125.csv
+    name = re.compile(rf"{re.escape(path.name)}[.-]\d+(\.gz|\.xz)?|"
+                      rf"{re.escape(path.stem)}[.-]\d+{re.escape(path.suffix)}(\.gz|\.xz)?")
+    older = [each for each in path.parent.glob(f"{glob.escape(path.stem)}*")
+             if name.fullmatch(each.name) and _written_at(each) >= since]
     return *sorted(older), path
+
+
+def _written_at(path: Path) -> Instant:
+    try:
+        return path.stat().st_mtime_ns // 1000
+    except FileNotFoundError:
+        return 0                                         # rotated away meanwhile, under another name
 
 
 def once(files: Sequence[Iterable[bytes]], moment: Callable[[bytes], Instant | None]) -> Iterator[bytes]:
