@@ -1,5 +1,6 @@
 """`slmon backfill` mends what is stored, once, whether slmon runs or not, and says what it changed."""
 
+import asyncio
 import lzma
 import os
 import re
@@ -11,14 +12,17 @@ from pathlib import Path
 import pytest
 from recorded import FOLDER, differences, recording, replayed
 from running import Slmon, host_now, slmon, until
+from structlog.testing import capture_logs
 from test_backfill import LOGS, of_cel_alone
 from typer.testing import CliRunner
 
 from slmon.backfill.files import LONGEST_LINE, PORTION, TORN, SourceError, lines_of, once, rotated
+from slmon.backfill.mender import Mender
 from slmon.backfill.queue_log import queue_log_moment
 from slmon.backfill.spool import Question, Sources, Spool
 from slmon.cli import app
-from slmon.core.facts import CallEnded, CallUnaccounted, GapMarked, Outcome
+from slmon.config import load
+from slmon.core.facts import CallEnded, CallUnaccounted, GapMarked, Outcome, Quality
 from slmon.core.instant import SECOND
 from slmon.simulator.plan import Rate
 from slmon.simulator.server import Account, AmiServer, LiveDay
@@ -205,6 +209,30 @@ async def test_after_a_gap_slmon_reads_the_logs_that_it_knows_of_by_itself(tmp_p
             async def mended() -> list[str]:
                 return wrong(of, tmp_path)
             await until(mended, [])
+
+
+async def test_a_log_that_cannot_be_read_yet_is_read_when_it_can(tmp_path, monkeypatch):
+    for seconds in ("LOOK_EVERY_SECONDS", "SETTLED_SECONDS", "AGAIN_SECONDS", "LONGEST_PAUSE_SECONDS"):
+        monkeypatch.setattr(f"slmon.backfill.mender.{seconds}", 0.05)
+    of = heard("reconnect", tmp_path)
+    log = tmp_path / "cel.csv"
+    with closing(CallStore(tmp_path / "slmon.db")) as store, capture_logs() as said:
+        (gap,) = store.gaps(0, 1 << 62)
+        config = load(house("reconnect", tmp_path, more=f'cel_file = "{log}"\n'), {})
+        mender = Mender(config, store, None, {"pbx1": of.board()}, host_now, lambda calls, gaps: None)
+        mender.gap_ended("pbx1", gap.since, gap.until)
+        mending = asyncio.create_task(mender.run())
+
+        async def refused() -> bool:
+            return sum("cannot be read" in line["event"] for line in said) > 1
+        await until(refused)
+        log.write_bytes(lzma.decompress((FOLDER / "reconnect" / "cel.csv.xz").read_bytes()))
+
+        async def told() -> list[Quality | None]:
+            return [gap.told_by for gap in store.gaps(0, 1 << 62)]
+        await until(told, [Quality.CEL])
+        mending.cancel()
+    assert wrong(of, tmp_path) == []
 
 
 async def test_a_slmon_that_does_not_answer_is_said(tmp_path, monkeypatch):

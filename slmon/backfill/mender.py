@@ -20,7 +20,9 @@ from slmon.store.schema import StoreError
 
 LOOK_EVERY_SECONDS = 1.0
 SETTLED_SECONDS = 10.0         # so long after a gap the PBX has written of it
-AGAIN_SECONDS = 60.0           # while calls that went through the gap are still going on
+AGAIN_SECONDS = 60.0           # while calls that went through the gap are still going on,
+LONGEST_PAUSE_SECONDS = 3600.0     # or the logs cannot be read, or do not reach to the gap's end yet: ever more slowly,
+GIVE_UP_SECONDS = 24 * 3600.0      # and at last no more; `slmon backfill` can still be asked
 
 log = structlog.get_logger(__name__)
 
@@ -32,6 +34,8 @@ class _Due:
     at: float                  # of the loop's clock
     since: Instant             # where the first gap began that it is for
     until: Instant             # and where the last one ended
+    first_at: float            # when the first pass was due
+    pause: float               # until the next one
 
 
 class Mender:
@@ -57,7 +61,8 @@ class Mender:
             return
         at = asyncio.get_running_loop().time() + SETTLED_SECONDS
         before = self._due.get(pbx)
-        self._due[pbx] = _Due(at, since if before is None else min(since, before.since), until)
+        self._due[pbx] = _Due(at, since if before is None else min(since, before.since), until, at,
+                              AGAIN_SECONDS)
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -90,16 +95,27 @@ class Mender:
         del self._due[pbx]
         try:
             found = await self._pass(self._pbxes[pbx], sources_of(self._pbxes[pbx]).with_rotated(due.since), due.since)
+            told = await asyncio.to_thread(self._all_told, pbx, due)
         except (SourceError, StoreError, OSError) as error:
             log.error("what happened in a gap cannot be read", pbx=pbx, reason=str(error))
+            told = False
         else:
             for words in found.said:
                 log.info("what the PBX's logs are", pbx=pbx, found=words)
             if found.corrected or found.added:
                 log.info("the PBX's logs told of a gap", pbx=pbx, corrected=found.corrected, added=found.added)
-        if any(call.arrived_at <= due.until for call in self._boards[pbx].calls.values()):
-            due.at = asyncio.get_running_loop().time() + AGAIN_SECONDS
+        going_on = any(call.arrived_at <= due.until for call in self._boards[pbx].calls.values())
+        now = asyncio.get_running_loop().time()
+        if going_on or (not told and now - due.first_at < GIVE_UP_SECONDS):
+            due.at, due.pause = now + due.pause, due.pause if going_on else min(due.pause * 2, LONGEST_PAUSE_SECONDS)
             self._due.setdefault(pbx, due)
+
+    def _all_told(self, pbx: str, due: _Due) -> bool:
+        """Whether a log has told of all the gaps, as far as those that are set up ever can."""
+        sources = sources_of(self._pbxes[pbx])
+        if not (sources.cel or sources.cdr or sources.tables.cel or sources.tables.cdr):
+            return True                                  # queue_log tells of no call by itself
+        return all(gap.told_by is not None for gap in self._store.gaps(due.since, due.until) if gap.pbx == pbx)
 
     async def _pass(self, pbx: Pbx, sources: Sources, since: Instant | None, dry_run: bool = False) -> Findings:
         followed = self._boards[pbx.name].calls
