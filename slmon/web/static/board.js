@@ -7,6 +7,8 @@ import { drawDots, drawHero, drawMessage } from "./hero.js";
 import { moodOf } from "./mood.js";
 import { drawNotices } from "./notices.js";
 import { el, put } from "./page.js";
+import { onPause } from "./pause.js";
+import { Sound } from "./sound.js";
 import { Stream } from "./stream.js";
 import { makeWords } from "./words.js";
 
@@ -19,7 +21,9 @@ let picture = null;
 let shown = null;               // the picture whose digits stand on the board
 let shownAt = -Infinity;
 let kind = "";
+let heldSince = null;           // by the server's clock, while somebody holds the board
 
+const sound = new Sound();
 const stream = new Stream(board.stream, (newest) => {
   if (newest.time.version !== board.version) reloadSoon();
   if (clock.silence > 30) clock.forget();      // after sleep or a restart the old offsets mean nothing
@@ -30,7 +34,8 @@ const stream = new Stream(board.stream, (newest) => {
 
 function draw() {
   if (document.hidden) return;
-  const mood = moodOf(picture, clock, stream.sinceOpened, board.silent_after);
+  const mood = heldSince === null ? moodOf(picture, clock, stream.sinceOpened, board.silent_after)
+    : { kind: "stale", why: "held", since: heldSince };
   const turned = mood.kind !== kind;
   kind = mood.kind;
   document.documentElement.dataset.mood = kind;
@@ -45,6 +50,7 @@ function draw() {
   drawDots(mood, picture?.figures ?? null, now);
   drawHours(mood, picture, now, words);
   drawNotices(mood.kind === "opening" ? null : shown?.figures ?? null, words);
+  if (mood.over !== undefined) sound.hear(mood.over);
   if (turned) put("said", el("message").hidden ? el("mood").textContent : el("message-title").textContent);
 }
 
@@ -59,12 +65,28 @@ function reloadSoon() {
   if (reloading) return;
   reloading = true;
   const settled = Math.max(0, 20_000 - performance.now());     // never in a tight loop, whatever a proxy has cached
-  setTimeout(() => location.reload(), settled + Math.random() * 3000);
+  setTimeout(reload, settled + Math.random() * 3000);
+}
+
+// Only when the page is there: a browser that loads a proxy's error page in its place never comes back from it.
+async function reload() {
+  const there = await fetch(location.href, { method: "HEAD", cache: "no-store" }).then((answer) => answer.ok, () => false);
+  if (there) location.reload();
+  else setTimeout(reload, 5000 + Math.random() * 3000);
+}
+
+function hold() {
+  if (heldSince === null && !picture) return;
+  heldSince = heldSince === null ? clock.now() : null;
+  if (heldSince === null) stream.open();
+  else stream.close();
+  draw();
 }
 
 draw();
 stream.open();
 stayAwake();
+onPause(hold);
 shift();
 setInterval(draw, 200);
 setInterval(shift, 60_000);

@@ -122,6 +122,7 @@ function stale(mood, words) {
       : _("No connection to the telephone system since %(time)s", { time });
     return { title, more: from };
   }
+  if (mood.why === "held") return { title: _("On hold since %(time)s", { time }), more: `${from} ${_("The space bar lets the board go on.")}` };
   if (mood.why === "silent") return { title: _("Nothing heard from the telephone system since %(time)s", { time }), more: from };
   const again = _("The board tries again by itself.");
   if (time === null) return { title: _("No connection to the server"), more: again };

@@ -21,13 +21,14 @@ export function moodOf(picture, clock, sinceOpened, silentAfter) {
     return { kind: "stale", why: "silent", since: time.heard };
   }
   if (figures.waiting.length) return waiting(figures, now);
-  if (phase !== "open") return { kind: phase };
-  return { kind: "rest" };
+  if (phase !== "open") return { kind: phase, over: 0 };
+  return { kind: "rest", over: 0 };
 }
 
 function waiting(figures, now) {
   const seconds = Math.max(0, (now - Math.min(...figures.waiting)) / 1000);
   const target = figures.goal.seconds;
-  if (seconds > target) return { kind: "alarm", seconds };
-  return { kind: seconds >= target * ATTENTION_FROM ? "attention" : "calm", seconds };
+  const over = figures.waiting.filter((arrived) => now - arrived > target * 1000).length;
+  if (seconds > target) return { kind: "alarm", seconds, over };
+  return { kind: seconds >= target * ATTENTION_FROM ? "attention" : "calm", seconds, over };
 }

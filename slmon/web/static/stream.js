@@ -11,14 +11,15 @@ export class Stream {
   #delay = FIRST_DELAY;
   #heardAt = 0;
   #openedAt = 0;
+  #wanted = false;
 
   constructor(address, onPicture) {
     this.address = address;
     this.onPicture = onPicture;
-    document.addEventListener("visibilitychange", () => (document.hidden ? this.close() : this.open()));
-    addEventListener("pagehide", () => this.close());
-    addEventListener("pageshow", () => this.open());
-    addEventListener("online", () => this.open());
+    document.addEventListener("visibilitychange", () => (document.hidden ? this.#pause() : this.#resume()));
+    addEventListener("pagehide", () => this.#pause());
+    addEventListener("pageshow", () => this.#resume());
+    addEventListener("online", () => this.#resume());
     setInterval(() => this.#reviveDead(), 1000);
   }
 
@@ -28,13 +29,23 @@ export class Stream {
   }
 
   open() {
-    if (document.hidden || this.#source) return;
+    this.#wanted = true;
+    this.#resume();
+  }
+
+  close() {
+    this.#wanted = false;
+    this.#pause();
+  }
+
+  #resume() {
+    if (document.hidden || this.#source || !this.#wanted) return;
     this.#delay = FIRST_DELAY;
     this.#openedAt = performance.now();
     this.#connect();
   }
 
-  close() {
+  #pause() {
     clearTimeout(this.#timer);
     this.#timer = 0;
     this.#source?.close();
@@ -42,7 +53,7 @@ export class Stream {
   }
 
   #connect() {
-    this.close();
+    this.#pause();
     this.#heardAt = performance.now();
     const source = new EventSource(this.address);
     this.#source = source;
@@ -55,7 +66,7 @@ export class Stream {
   }
 
   #again() {
-    this.close();
+    this.#pause();
     if (document.hidden) return;
     const spread = 0.5 + Math.random();     // else all boards come back in the same moment
     this.#timer = setTimeout(() => this.#connect(), this.#delay * spread);
