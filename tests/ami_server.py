@@ -127,9 +127,15 @@ class Proxy:
             writer.transport.abort()               # no PBX there
             return
         self._writers += [writer, far_writer]
-        await asyncio.gather(self._pass(reader, far_writer), self._pass(far_reader, writer), return_exceptions=True)
-        writer.transport.abort()
-        far_writer.transport.abort()
+        ways = [asyncio.create_task(self._pass(*ends)) for ends in ((reader, far_writer), (far_reader, writer))]
+        try:
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for way in ways:                       # one end is gone, so the other has nobody to talk to
+                way.cancel()
+            await asyncio.gather(*ways, return_exceptions=True)
+            writer.transport.abort()
+            far_writer.transport.abort()
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(65536):
