@@ -134,6 +134,20 @@ def test_an_answer_over_the_setting_is_undecided_and_no_time_is_negative(by):
     assert [step.at for step in call.steps] == sorted(step.at for step in call.steps)
 
 
+@pytest.mark.parametrize("by", [HOUR, -40.0])
+def test_that_the_clock_was_set_over_a_call_is_known_after_a_restart_of_ours_too(by):
+    kept = during(ringing(), joins(), rings(), set_clock(103 + by, was=103)).board.open_records()
+    house = during()
+    house.facts += house.board.resume(kept, instant(104 + by))
+    house.hear(listed(106 + by, seen("c1", 100 + by), seen("101", 102 + by, linked="c1", channel="PJSIP/101-101",
+                                                           state=ev.LegState.RINGING, application="AppDial")),
+               answers(at=110 + by), hangs_up("c1", 150 + by))
+    house.wait(160 + by)
+    record = house.call()
+    assert (house.verdict(), record.answered_between, record.arrived_at) == ("undecided", (None, None), instant(100))
+    assert record.ended_at == instant(150)
+
+
 @pytest.mark.parametrize("by", [HOUR, -HOUR])
 def test_a_call_after_the_setting_is_told_by_the_new_clock(by):
     house = during(ringing("c0", 1000), set_clock(1005 + by, 1005), answered_call("c1", 1010 + by),

@@ -48,6 +48,7 @@ CONFIRM = SECOND                # the park extension shows only after the transf
 MOST_DOORS = 1000               # endpoints: a trunk is one, a peer without a name is one for each address
 MOST_LINKS = 1000               # ids that the switch ties one call to
 MOST_OVER = 10_000              # legs that outlive their calls, remembered; the switch's list lets go of them
+CLOCK_SET = "clock set"         # the step of a journey; its detail: by how many seconds
 DESK_ENDED = 2 * SECOND         # the dialplan hangs up at once after the desk did
 
 
@@ -166,7 +167,9 @@ class CallBook(ABC):
         self._say(ClockStepped(self.pbx, self.now, by))
         self.hidden.lost_count()
         for call in self.calls.values():
-            call.clock_stepped = call.clock_stepped or call.ended_at is None
+            if call.ended_at is None:
+                call.clock_stepped = True
+                call.step(self.now, CLOCK_SET, f"{by / SECOND:+.6f}")
 
     def _by_the_clocks(self, said: list[Fact]) -> list[Fact]:
         """The facts as the switch's clock has them: of a call, in the clock of its ring-in."""
@@ -273,7 +276,7 @@ class CallBook(ABC):
         """The member is gone."""
         if call.ended_at is not None:
             return
-        ended_at = call.ended_at = max(at, call.arrived_at)
+        ended_at = call.ended_at = max(at, call.arrived_at, call.answered_at or 0, call.talking_at or 0)
         call.ended_by = self._who_ended(call, at)
         for hand_over in call.hand_overs:
             if hand_over.ended_at is None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from slmon.core.call import Call, HandOver, Parking
-from slmon.core.callbook import SEAL_AFTER, SETTLE, CallBook, Due, Over
+from slmon.core.callbook import CLOCK_SET, SEAL_AFTER, SETTLE, CallBook, Due, Over
 from slmon.core.events import (
     CallsCounted,
     LegId,
@@ -30,8 +30,9 @@ from slmon.core.facts import (
 )
 from slmon.core.goals import judge
 from slmon.core.hidden import CallCount
-from slmon.core.instant import SECOND, Instant
+from slmon.core.instant import SECOND, Instant, of_seconds
 from slmon.core.site import Meaning
+from slmon.core.steady import moved_record
 from slmon.core.wiring import Leg
 
 _RUNG = frozenset({"AppDial", "AppDial2", "AppQueue"})       # what the switch says a dialled leg is doing
@@ -62,6 +63,10 @@ class Resync(CallBook):
         return self._said
 
     def _resume(self, record: CallRecord) -> None:
+        set_by = sum(of_seconds(float(step.detail)) for step in record.steps if step.step == CLOCK_SET)
+        if set_by:                                       # what is told of it goes on in the clock of its ring-in
+            self._clock_of[record.call] = -set_by
+            record = moved_record(record, set_by)
         leg = Leg(record.call.removeprefix(f"{self.pbx}/"), "", "", record.arrived_at, LegState.OTHER)
         leg.exten = record.dialled
         call = Call(record.call, self.pbx, leg, self.doors.line_of(record.dialled), record.in_hours,
@@ -70,6 +75,7 @@ class Resync(CallBook):
         call.excluded, call.boot, call.quality = record.excluded, record.boot, Quality.RESUMED
         call.asked_at, call.answered_at, call.answered_between = (
             record.asked_at, record.answered_at, record.answered_between)
+        call.clock_stepped = set_by != 0
         call.talking_at, call.steps = record.talking_at, list(record.steps)
         call.queues, call.desks = list(record.queues), list(record.desks)
         call.hand_overs = [HandOver(each.kind, each.at, each.to, None, each.counts, True, each.answered_at, None,
