@@ -2,6 +2,7 @@
 
 import os
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -112,7 +113,8 @@ def run(config: ConfigFile) -> None:
     log = set_up_logs()
 
     def started(url: str) -> None:
-        log.info("slmon is up", version=slmon.__version__, wallboard=url)
+        log.info("slmon is up", version=slmon.__version__, wallboard=url,
+                 house_time=f"{datetime.now(settings.site.zone):%H:%M} {settings.site.timezone}")
 
     def is_good() -> bool:
         try:

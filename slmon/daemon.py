@@ -25,6 +25,7 @@ from slmon.core.hours import Hours
 from slmon.core.instant import SECOND, Instant, from_datetime
 from slmon.core.scoreboard import Scoreboard
 from slmon.core.switchboard import Switchboard
+from slmon.loop_errors import LoopErrors
 from slmon.metrics import Labels, Metrics
 from slmon.privacy import CallerKey
 from slmon.store.calls import CallStore
@@ -394,6 +395,7 @@ class Daemon:
                 stop.set()
 
         loop = asyncio.get_running_loop()
+        loop.set_exception_handler(LoopErrors())
         for number, done in (("SIGTERM", stop.set), ("SIGINT", stop.set), ("SIGHUP", hung_up)):
             with contextlib.suppress(NotImplementedError, AttributeError):       # Windows has none
                 loop.add_signal_handler(getattr(signal, number), done)

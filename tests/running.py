@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import os
 import re
 import signal
 import sys
@@ -117,11 +118,11 @@ async def _figures(content: aiohttp.StreamReader) -> AsyncIterator[dict[str, Any
 
 
 @contextlib.asynccontextmanager
-async def slmon(*arguments: object) -> AsyncIterator[Slmon]:
+async def slmon(*arguments: object, **environment: str) -> AsyncIterator[Slmon]:
     """`slmon <arguments>`, ended at the latest when the context ends."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "slmon", *map(str, arguments), stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT)
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, env={**os.environ, **environment})
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=DEADLINE_SECONDS)) as web:
         running = Slmon(process, web)
         try:

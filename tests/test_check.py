@@ -1,5 +1,6 @@
 """`slmon check` says what is wrong, where, and the cure, and its exit code whether anything is."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -21,8 +22,8 @@ def as_user(name: str, config: Path) -> Path:
     return config
 
 
-async def checked(config: Path, seconds: float = 15) -> tuple[int, str]:
-    async with slmon("check", "--config", config, "--seconds", seconds) as running:
+async def checked(config: Path, seconds: float = 15, **environment: str) -> tuple[int, str]:
+    async with slmon("check", "--config", config, "--seconds", seconds, **environment) as running:
         return await running.ended(), running.said
 
 
@@ -93,3 +94,16 @@ async def test_what_lies_beside_the_database_is_named_with_what_to_do_about_it(t
     assert code == 0, said
     assert "what can be read of it: sqlite3 slmon.db.broken-20261125T090000Z .recover" in said
     assert "slmon.db.spool holds what the database could not take" in said
+
+
+async def test_a_zone_that_is_hours_off_is_said_with_both_times(tmp_path):
+    async with busy_pbx() as pbx:
+        config = configured(tmp_path, pbx.port)
+        zone = re.search(r'timezone = "(.*)"', config.read_text(encoding="utf-8"))[1]
+        same, apart = ("Etc/UTC", "Asia/Tokyo") if zone == "Etc/UTC" else ("Etc/UTC", zone)
+        for other, doubts in ((same, 0), (apart if apart != "Etc/GMT" else "Asia/Tokyo", 1)):
+            config.write_text(re.sub(r'timezone = ".*"', f'timezone = "{other}"', config.read_text(encoding="utf-8")),
+                              encoding="utf-8")
+            code, said = await checked(config, TZ="UTC")
+            assert code == 0, said
+            assert said.count("by this machine's own zone") == doubts, said

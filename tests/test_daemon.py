@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import signal
 import socket
+import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -411,3 +412,48 @@ async def test_a_bad_configuration_is_refused_and_the_old_one_stays_and_a_good_o
             await until(named)
             after = (await running.board())["today"]
             assert (after["part"], after["of"]) >= (before["part"], before["of"])
+
+
+# ---- one fault and everything else ----------------------------------------------------------------------------------
+
+async def test_a_pbx_that_refuses_us_and_one_that_is_not_there_leave_the_third_alone(tmp_path):
+    async with pbx(minutes=4, per_minute=9) as server:
+        config = configured(tmp_path, server.port)
+        text = config.read_text(encoding="utf-8")
+        table = text[text.index("[[pbx]]"):text.index("[[line]]")]
+        refused = table.replace('name = "pbx1"', 'name = "pbx2"').replace(f'secret = "{SECRET}"', 'secret = "forkert"')
+        gone = table.replace('name = "pbx1"', 'name = "pbx3"').replace(f"port = {server.port}", "port = 1")
+        config.write_text(text + refused + gone, encoding="utf-8")
+        async with daemon(config, server) as running:
+            await whole_day(server)
+            await until(lambda: metric(running, "slmon_calls_total"), float(len(server.day.truth)))
+            assert await metric(running, "slmon_pbx_up") == 1.0
+            async def said() -> tuple[bool, bool]:
+                return "login of slmon refused" in running.said, "connection refused" in running.said
+            await until(said, (True, True))
+            assert "forkert" not in running.said
+        assert differences(server.day, kept(config)) == []
+
+
+def files_of(running: Slmon) -> int:
+    return len(list(Path(f"/proc/{running.process.pid}/fd").iterdir()))
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux can take files away from a process")
+async def test_without_files_left_browsers_wait_and_the_calls_go_on(tmp_path):
+    async with pbx(minutes=6, per_minute=9) as server, daemon(configured(tmp_path, server.port), server) as running:
+        port = int((await running.address()).rstrip("/").rpartition(":")[2])
+        resource, pid = pytest.importorskip("resource"), running.process.pid
+        soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (files_of(running) + 4, hard))
+        there = [await asyncio.open_connection("127.0.0.1", port) for _ in range(40)]
+        await whole_day(server)
+        for _, writer in there:
+            writer.close()
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (soft, hard))
+        await until(lambda: metric(running, "slmon_calls_total"), float(len(server.day.truth)))
+        await until(lambda: metric(running, "slmon_store_pending"), 0.0)
+        assert (server.logins, await metric(running, "slmon_pbx_reconnects_total")) == (1, 0.0)
+        assert len(lines_with("no files are left", running.said)) == 1
+        assert len(running.said.splitlines()) < 20
+        assert differences(server.day, kept(tmp_path / "slmon.toml")) == []

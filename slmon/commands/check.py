@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
@@ -108,9 +109,22 @@ def _rules(config: Config) -> Iterator[Finding]:
     hours = config.phone_hours()
     opening = hours.opening(host_now())
     yield Finding(Level.FINE, "phone hours", f"by {config.site.timezone} the phones are {opening.phase.value} now")
+    yield from _zone(config)
     if config.caller_key is None:
         yield Finding(Level.DOUBT, "privacy", "no key_file: callers are kept as unknown, which is safe; "
                                               "repeat callers cannot be told")
+
+
+def _zone(config: Config) -> Iterator[Finding]:
+    """A wrong zone is whole hours off, and looks right but for the hours."""
+    now = datetime.now(UTC)
+    there, here = now.astimezone(config.site.zone), now.astimezone()
+    words = f"it is {there:%H:%M} in {config.site.timezone}"
+    if there.utcoffset() == here.utcoffset():
+        yield Finding(Level.FINE, "clock", words)
+    else:
+        yield Finding(Level.DOUBT, "clock", f"{words}, and {here:%H:%M} by this machine's own zone; if the house's "
+                                            "clocks show that one, set [site] timezone")
 
 
 class _Look:
