@@ -170,3 +170,26 @@ def test_nothing_else_is_at_the_top():
     ignored = [line.rstrip("/") for line in (TOP / ".gitignore").read_text(encoding="utf-8").split()]
     there = {path.name for path in TOP.iterdir() if not any(fnmatch(path.name, pattern) for pattern in ignored)}
     assert {name for name in there if not name.startswith(".")} == AT_THE_TOP
+
+
+# ---- faults --------------------------------------------------------------------------------------------------------
+
+def fault_rows() -> list[list[str]]:
+    parts = (TOP / "docs" / "faults.md").read_text(encoding="utf-8").split("\n## ")[1:]
+    return [row for part in parts for row in rows(part)]
+
+
+def test_every_fault_of_the_list_has_its_row():
+    assert [int(row[0]) for row in fault_rows()] == list(range(1, 49))
+
+
+@pytest.mark.parametrize("row", fault_rows(), ids=lambda row: row[0])
+def test_every_fault_is_shown_by_tests_that_are_there(row):
+    _, fault, behaviour, tests = row
+    assert fault
+    assert behaviour
+    named = in_code(tests)
+    assert named
+    for each in named:
+        file, _, test = each.partition("::")
+        assert re.search(rf"^(async )?def {test}\(", (TOP / "tests" / file).read_text(encoding="utf-8"), re.M), each
