@@ -131,6 +131,13 @@ def test_a_leg_that_was_never_announced_creates_and_answers_nothing(told):
     assert [fact for fact in after(told).facts if not isinstance(fact, OddityNoticed)] == []
 
 
+def test_a_leg_without_an_id_is_nobody():
+    house = during(ringing(""), ringing("c1"), rings("c1", by=""), answers("c1"))
+    assert [fact.call for fact in house.of(CallArrived)] == ["pbx1/c1"]
+    assert len(house.board.wiring) == 2
+    assert house.of(OddityNoticed)[0].kind == "unannounced_leg"
+
+
 def test_an_unannounced_leg_is_counted_as_odd():
     house = during(ringing(), joins(), together(110, "forged", "c1"))
     assert [fact.kind for fact in house.of(OddityNoticed)] == ["unannounced_leg"]
@@ -199,6 +206,11 @@ def test_a_queue_that_lets_nobody_in_was_asked_all_the_same():
     assert house.call().asked_at == instant(101)
     assert house.call().outcome is Outcome.TURNED_AWAY
     assert house.verdict() == "missed"
+
+
+def test_a_queue_that_is_told_of_a_few_ms_before_the_ring_in_was_asked_at_the_ring_in():
+    house = after(ringing(at=100), runs("c1", 99.99, "Queue"), cut_off("c1", 105))
+    assert house.call().asked_at == instant(100)
 
 
 def test_a_queue_that_is_joined_at_once_was_asked_at_the_join():

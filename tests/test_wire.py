@@ -391,6 +391,13 @@ def test_a_timestamp_is_read_to_the_microsecond(text, at):
     assert hung_up.at == at
 
 
+def test_a_listed_channel_without_an_id_is_none():
+    text = listed("CoreShowChannel", Channel="PJSIP/1-1") + listed("CoreShowChannel", Uniqueid="1.1")
+    [snapshot] = Translator().translate(AmiStream(VOCABULARY).feed(
+        BANNER + event("Hangup", Timestamp="100.5") + text + listed("CoreShowChannelsComplete")))[1:]
+    assert [leg.leg for leg in snapshot.legs] == ["1.1"]
+
+
 @pytest.mark.parametrize("number", ABSURD)
 def test_absurd_numbers_in_events_and_lists_are_unknown(number):
     items = AmiStream(VOCABULARY).feed(

@@ -49,7 +49,7 @@ class SnapshotAssembly:
                 return None                              # told twice: the list is not empty, it is known
             self._complete.append((name, action))
         match name:
-            case "CoreShowChannel":
+            case "CoreShowChannel" if values[7]:         # its Uniqueid
                 self._legs.setdefault(action, []).append(_leg(rest, at))
             case "QueueEntry":
                 queue, leg, wait = rest

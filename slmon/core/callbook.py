@@ -301,7 +301,7 @@ class CallBook(ABC):
         if call.id not in self.calls or self.calls[call.id] is not call or call.ended_at is None:
             return
         if call.asked_at is None and call.ask_tried_at is not None:
-            call.asked_at = call.ask_tried_at        # the queue refused it: it asked all the same
+            call.asked_at = max(call.ask_tried_at, call.arrived_at)      # the queue refused it: it asked all the same
         call.outcome = call.outcome or self._outcome(call)
         self._judge(call, call.ended_at)
         if call.outcome is Outcome.LOST:

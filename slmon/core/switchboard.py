@@ -128,6 +128,9 @@ class Switchboard(HandOvers, Resync, Audit, CallBook):
     # -- legs come and go
 
     def _leg_started(self, event: ev.LegStarted) -> None:
+        if not event.leg:
+            self._odd("unannounced_leg", event.at)       # elsewhere an empty id says that nobody is there
+            return
         known = self.wiring.legs.get(event.leg)
         if known is not None:
             if event.at - known.started_at < SAME_ID_AGAIN:
