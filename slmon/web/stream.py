@@ -14,7 +14,9 @@ import structlog
 from aiohttp import web
 
 BEAT_SECONDS = 2.0          # so often at least a browser hears something; it calls itself stale after 6
-COALESCE_SECONDS = 0.25     # at once when idle, then at most so often
+COALESCE_SECONDS = 0.1      # a view at once when it was quiet, then at most so often
+LOOK_SECONDS = 0.01         # so long at least from one look at all views to the next
+LOOKING_SHARE = 5.0         # and so many times as long as a look took: many views never cost more than a sixth
 BEHIND_SECONDS = 10.0       # a browser that reads nothing for so long is dropped
 SEND_BUFFER = 64 * 1024     # what the kernel may hold for a browser that does not read: some tens of pictures
 BATCH = 250                 # browsers written to before the event loop gets its turn
@@ -95,15 +97,18 @@ class Streams:
         return {view: len(audience.browsers) for view, audience in self._audiences.items()}
 
     async def feed(self) -> None:
-        """Send pictures for ever: at once on a change after quiet, then coalesced, and a beat when nothing changes."""
+        """Send pictures for ever: of a view at once after quiet, then coalesced, and a beat when nothing changes."""
+        loop = asyncio.get_running_loop()
+        look_within = BEAT_SECONDS
         while True:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(BEAT_SECONDS):
+                async with asyncio.timeout(look_within):
                     await self._changed.wait()
             self._changed.clear()
-            for view in list(self._audiences):
-                await self._send(view)
-            await asyncio.sleep(COALESCE_SECONDS)
+            began = loop.time()
+            shown = [await self._send(view) for view in list(self._audiences)]
+            look_within = BEAT_SECONDS if all(shown) else COALESCE_SECONDS
+            await asyncio.sleep(max(LOOK_SECONDS, LOOKING_SHARE * (loop.time() - began)))
 
     async def follow(self, view: str, request: web.Request) -> web.StreamResponse:
         """Stream the view to a browser until it leaves or the house closes.
@@ -140,19 +145,23 @@ class Streams:
             for browser in list(audience.browsers):
                 browser.leave()
 
-    async def _send(self, view: str) -> None:
+    async def _send(self, view: str) -> bool:
+        """Send the view's picture if it is news. False: it was sent a moment ago, look again soon."""
         audience = self._audiences.get(view)
         if audience is None or not audience.browsers:
-            return
-        picture = self._drawn(view)
+            return True
         now = asyncio.get_running_loop().time()
+        if now - audience.sent_at < COALESCE_SECONDS:
+            return False
+        picture = self._drawn(view)
         if picture is None or (picture.drawn == audience.drawn and now - audience.sent_at < BEAT_SECONDS):
-            return
+            return True
         audience.drawn, audience.sent_at = picture.drawn, now
         for index, browser in enumerate(list(audience.browsers)):
             browser.offer(picture.event, now)
             if index % BATCH == BATCH - 1:
                 await asyncio.sleep(0)
+        return True
 
     def _greeting(self, view: str, audience: _Audience) -> bytes:
         now = asyncio.get_running_loop().time()

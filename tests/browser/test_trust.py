@@ -226,6 +226,34 @@ async def test_a_held_board_says_so_shows_nothing_live_and_goes_on(visit: Visit)
     await mood(page, "calm", "attention")
 
 
+WAKE_LOCK = """(() => { window.asked = 0; Object.defineProperty(navigator, 'wakeLock', { value:
+  { request: async (what) => { asked += what === 'screen' ? 1 : 0; throw new Error('low battery'); } } }); })()"""
+
+
+async def test_the_screen_is_asked_to_stay_awake_again_whenever_the_board_is_seen_again(visit: Visit) -> None:
+    page = await visit(house_of(Scene()), "nothing")
+    await page.add_init_script(WAKE_LOCK)
+    await page.goto(page.url.replace("nothing", ""))
+    await mood(page, "rest")
+    assert await page.evaluate("asked") == 1
+    await page.evaluate(HIDE, True)
+    await page.evaluate(HIDE, False)
+    assert await page.evaluate("asked") == 2
+    await mood(page, "rest")
+
+
+async def test_nothing_stands_in_the_same_place_all_day(visit: Visit) -> None:
+    page = await visit(house_of(Scene()), "nothing")
+    await page.clock.install()
+    await page.goto(page.url.replace("nothing", ""))
+    places = set()
+    for _ in range(8):
+        await page.clock.run_for(60_000)
+        places.add(await page.locator("main").evaluate("main => main.style.translate"))
+    assert len(places) >= 4
+    assert all(abs(float(part.removesuffix("px"))) <= 2 for place in places for part in place.split())
+
+
 TONES = """(() => { window.tones = 0; const make = AudioContext.prototype.createOscillator;
   AudioContext.prototype.createOscillator = function () { tones += 1; return make.call(this); }; })()"""
 
