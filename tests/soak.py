@@ -1,12 +1,12 @@
 """A busy house at ten times its speed, with faults all the time; then the stored day is held against what was played.
 
-    python tests/soak.py [--minutes M] [--times X] [--kills N] [--seed S] [--keep FOLDER]
+    python tests/soak.py [--minutes M] [--times X] [--kills N] [--seed S] [--logs cel queue_log] [--keep FOLDER]
 
 The simulated PBX and the daemon as a process of its own, over TCP through a proxy. Faults, in random order: the link
 cut, the link held half open, garbage in the stream, the PBX killed and started again, the daemon killed (kill -9) and
 started again, the daemon held (SIGSTOP), browsers that never read, a storm of scrapes. Then `slmon backfill` reads the
-PBX's CEL, and the day is compared. Exit code 0: no difference; calls of which nobody can tell are counted, and each
-of them went through a gap.
+PBX's CEL (or its queue_log, or both), and the day is compared. Exit code 0: no difference; calls of which nobody can
+tell are counted, and each of them went through a gap.
 """
 
 import argparse
@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -30,6 +30,7 @@ from slmon.core.goals import Goal, judge
 from slmon.core.instant import SECOND, Instant, of_seconds
 from slmon.simulator.cel import CelLog
 from slmon.simulator.plan import Rate
+from slmon.simulator.queue_log import QueueLog
 from slmon.simulator.server import STANDSTILL, Account, AmiServer, LiveDay
 from slmon.simulator.truth import TrueCall
 from slmon.store.reader import CallReader
@@ -38,6 +39,7 @@ PER_MINUTE = 8.0                       # members who ring in a busy hour
 TALKS_END_AFTER = 40 * 60 * SECOND     # what began earlier is over
 NEAR = SECOND // 10
 GOAL = Goal()
+LOGS = {"cel": ("--cel", "cel.csv"), "queue_log": ("--queue-log", "queue_log")}
 IN_VAIN = frozenset({Outcome.ABANDONED, Outcome.TURNED_AWAY})    # who hangs up while the dialplan says good-bye
 
 
@@ -48,19 +50,22 @@ class Found:
     wrong: list[str] = field(default_factory=list)
     unknown: int = 0                   # of which nobody can tell
     died: int = 0                      # and of these, calls that died with the PBX
+    unheard: int = 0                   # which came and went in a gap, and no log told of them
     calls: int = 0
 
 
 class Soak:
     """One run."""
 
-    def __init__(self, folder: Path, seed: int, minutes: float, times: float) -> None:
+    def __init__(self, folder: Path, seed: int, minutes: float, times: float, logs: Collection[str] = ("cel",)) -> None:
         self.random = Random(seed)
         self.counted: Counter[str] = Counter()
         self._folder, self._seed, self._times = folder, seed, times
         self._played = minutes / 60 * times                        # hours of the house
         self._start = host_now() - of_seconds(minutes * 60 * times) - TALKS_END_AFTER
+        self._logs = logs
         self._cel_file = (folder / "cel.csv").open("ab", buffering=0)
+        self._queue_log = (folder / "queue_log").open("ab", buffering=0)
         self._cel = CelLog(self._cel_file.write)
         self._days = [self._day(self._start, self._played)]
         self._stack = contextlib.AsyncExitStack()
@@ -69,6 +74,7 @@ class Soak:
     def _day(self, start: Instant, hours: float) -> LiveDay:
         day = LiveDay(self._seed + len(getattr(self, "_days", ())), start, Rate(PER_MINUTE, start, hours))
         day.pbx.listeners.append(self._cel)
+        QueueLog(day.pbx, self._queue_log.write)
         return day
 
     @contextlib.asynccontextmanager
@@ -84,6 +90,7 @@ class Soak:
             finally:
                 await self._stack.aclose()
                 self._cel_file.close()
+                self._queue_log.close()
 
     async def _start_daemon(self) -> None:
         self._daemon = await self._stack.enter_async_context(slmon("run", "--config", self.config))
@@ -200,9 +207,10 @@ class Soak:
         await until(kept, 0.0)
         self.daemon.signal(signal.SIGTERM)
         await self.daemon.ended()
-        async with slmon("backfill", "--config", self.config, "--cel", self._folder / "cel.csv") as mending:
+        files = [word for log in self._logs for word in (LOGS[log][0], self._folder / LOGS[log][1])]
+        async with slmon("backfill", "--config", self.config, *files) as mending:
             assert await mending.ended(120) == 0, mending.said
-        async with slmon("backfill", "--config", self.config, "--cel", self._folder / "cel.csv") as again:
+        async with slmon("backfill", "--config", self.config, *files) as again:
             assert await again.ended(120) == 0
             self.again = again.said
 
@@ -219,12 +227,14 @@ class Soak:
         by_leg = {record.call.partition("/")[2]: record for record in records}
         for leg, call in told.items():
             record = by_leg.get(leg)
-            if record is None:
+            touches = any(since <= (call.ended_at or 0) and call.arrived_at <= ended for since, ended in gaps)
+            if record is None and (touches and "cel" not in self._logs):
+                found.unheard += 1                     # came and went in a gap, and queue_log names no call by itself
+            elif record is None:
                 found.wrong.append(f"{leg} is missing")
             elif _is_vague(record):
                 found.unknown += 1
                 found.died += call.outcome is Outcome.LOST
-                touches = any(since <= (call.ended_at or 0) and call.arrived_at <= ended for since, ended in gaps)
                 found.wrong += [] if touches else [f"{leg} is unknown, and went through no gap"]
                 found.wrong += _contradicts(call, record)
             else:
@@ -274,9 +284,10 @@ def _contradicts(call: TrueCall, record: CallRecord) -> list[str]:
     return [f"{call.uniqueid}: answered after {seconds} s, told as in {bounds}"] if outside else []
 
 
-async def soak(folder: Path, seed: int, minutes: float, times: float, kills: int) -> tuple[Soak, Found]:
+async def soak(folder: Path, seed: int, minutes: float, times: float, kills: int,
+               logs: Collection[str] = ("cel",)) -> tuple[Soak, Found]:
     """Run it, and compare."""
-    run = Soak(folder, seed, minutes, times)
+    run = Soak(folder, seed, minutes, times, logs)
     async with run.running():
         if kills:
             await run.kills(kills)
@@ -293,18 +304,19 @@ def main() -> int:
     parser.add_argument("--times", type=float, default=10.0)
     parser.add_argument("--kills", type=int, default=0, help="only kill -9, so many times")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--logs", nargs="+", choices=LOGS, default=["cel"], help="what backfill reads")
     parser.add_argument("--keep", type=Path, help="an empty folder for configuration, database and CEL")
     words = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = words.keep or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        run, found = asyncio.run(soak(folder, words.seed, words.minutes, words.times, words.kills))
+        run, found = asyncio.run(soak(folder, words.seed, words.minutes, words.times, words.kills, words.logs))
     for name, times in sorted(run.counted.items()):
         print(f"{times:5} x {name}")
     for each in found.wrong:
         print(f"wrong: {each}")
     print(f"{found.calls} calls, {len(found.wrong)} wrong; of {found.unknown} nobody can tell, {found.died} of these "
-          "died with the PBX")
+          f"died with the PBX; of {found.unheard} nobody has heard")
     return int(bool(found.wrong))
 
 
