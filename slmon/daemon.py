@@ -13,16 +13,15 @@ import structlog
 
 import slmon
 from slmon.access import guarded, stands_for_many
-from slmon.ami.link import Link, LinkState, PbxAccess
+from slmon.ami.link import LinkState
 from slmon.backfill.mender import Mender
 from slmon.config import Config, Pbx
 from slmon.core.board import Day, Snapshot
-from slmon.core.events import ClockSet, Event, StreamLost
-from slmon.core.facts import CallEnded, CallId, CallRecord, CallUnaccounted, Fact, GapMarked, OddityNoticed
+from slmon.core.facts import CallEnded, CallId, CallRecord, CallUnaccounted, Fact, GapMarked
 from slmon.core.goals import Goals
 from slmon.core.hidden import CallCount
 from slmon.core.hours import Hours
-from slmon.core.instant import SECOND, Instant, from_datetime
+from slmon.core.instant import Instant, from_datetime
 from slmon.core.scoreboard import Scoreboard
 from slmon.core.switchboard import Switchboard
 from slmon.loop_errors import LoopErrors
@@ -31,13 +30,13 @@ from slmon.privacy import CallerKey
 from slmon.store.calls import CallStore
 from slmon.store.history import History
 from slmon.store.schema import StoreError
+from slmon.watch import Watch
 from slmon.web.app import House, make_app, serve
 from slmon.web.board import Keeping
 from slmon.web.door import limits_for
 from slmon.web.visits import Visits
 
 HEARD_EVERY_SECONDS = 5.0        # so far back at most a restart has to look for what it missed
-ASK_AGAIN_SECONDS = 0.25         # for a sign of life, when a verdict waits for it
 PURGE_EVERY_SECONDS = 3600.0
 MOST_DOORS = 100                 # endpoints
 
@@ -51,81 +50,6 @@ class StartError(Exception):
 def host_now() -> Instant:
     """The host's clock."""
     return from_datetime(datetime.now(UTC))
-
-
-class Watch:
-    """One PBX: its link, its switchboard, and the timer for what falls due between events."""
-
-    def __init__(self, pbx: Pbx, switchboard: Switchboard, take: Callable[["Watch", list[Fact]], None],
-                 on_state: Callable[["Watch", LinkState], None]) -> None:
-        self.name = pbx.name
-        self.switchboard = switchboard
-        self.link = Link(access_of(pbx), self._on_events, self._state_changed)
-        self.last_event_at: Instant | None = None
-        self._take = take
-        self._on_state = on_state
-        self._timer: asyncio.TimerHandle | None = None
-
-    def _on_events(self, events: list[Event]) -> None:
-        facts: list[Fact] = []
-        for event in events:
-            facts += self._understood(event)
-            if not isinstance(event, StreamLost | ClockSet):     # those are our own words
-                self.last_event_at = event.at
-        self._take(self, facts)
-        self._set_timer()
-
-    def _understood(self, event: Event) -> list[Fact]:
-        """What follows from the event. A mistake of ours must not stop the listening: it is told, counted, resynced."""
-        facts: list[Fact] = []
-        try:
-            if not isinstance(event, StreamLost | ClockSet):     # those say themselves up to when all was heard
-                facts += self.switchboard.advance(event.at)  # by itself, so that what fell due before is not lost
-            facts += self.switchboard.apply(event)
-        except Exception:
-            log.exception("an event could not be understood", pbx=self.name, kind=type(event).__name__)
-            facts.append(OddityNoticed(self.name, event.at, "not_understood"))
-            facts += self.switchboard.apply(StreamLost(event.at, event.at, "an event could not be understood"))
-            self.link.resync()
-        return facts
-
-    def _state_changed(self, state: LinkState) -> None:
-        self._on_state(self, state)
-        if state.is_up:
-            self._set_timer()      # what fell due while it was down, or before it was called up, was passed over
-
-    def _set_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        due = self.switchboard.next_deadline()
-        if due is not None:
-            wait = (due - self.link.now()) / SECOND
-            if wait <= 0:
-                self.link.ping_soon()                  # due, and not known yet to be heard up to there
-                wait = ASK_AGAIN_SECONDS
-            self._timer = asyncio.get_running_loop().call_later(wait, self._tick)
-
-    def _tick(self) -> None:
-        """Something may have fallen due, and no event said so: go as far as is heard, and nothing is judged beyond."""
-        self._timer = None
-        heard_until = self.link.heard_until
-        if heard_until is not None:
-            try:
-                self._take(self, self.switchboard.advance(heard_until))
-            finally:
-                self._set_timer()
-
-    def close(self) -> None:
-        """No more ticks."""
-        if self._timer is not None:
-            self._timer.cancel()
-
-
-def access_of(pbx: Pbx) -> PbxAccess:
-    """What the link needs of a PBX's configuration."""
-    secret = pbx.secret.get_secret_value() if pbx.secret is not None else ""
-    return PbxAccess(pbx.name, pbx.host, pbx.port, pbx.username, secret, pbx.tls, pbx.ca_file, pbx.server_name)
 
 
 class Daemon:

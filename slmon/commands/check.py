@@ -17,11 +17,12 @@ from slmon.ami.link import Complaint, Link, LinkState, LinkStatus, Timing
 from slmon.config import Config, Pbx
 from slmon.core.events import BridgeEntered, DialStarted, Event, LegEnded, LegStarted, SnapshotTaken
 from slmon.core.instant import seconds_between
-from slmon.daemon import access_of, host_now
+from slmon.daemon import host_now
 from slmon.logs import set_up_logs
 from slmon.store.reader import CallReader
 from slmon.store.schema import StoreError
 from slmon.store.spool import places
+from slmon.watch import access_of
 
 CLOCK_OFF_SECONDS = 2.0
 FREE_BYTES = 500_000_000       # years of calls; less, and something else fills the disk

@@ -14,9 +14,9 @@ from rich.console import Console
 from slmon.ami.link import Link, LinkState, LinkStatus
 from slmon.commands.replay import pbx_of
 from slmon.config import Config
-from slmon.daemon import access_of
 from slmon.logs import set_up_logs
 from slmon.scrub import Scrubber
+from slmon.watch import access_of
 
 console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 

@@ -1,0 +1,92 @@
+"""One PBX in the daemon: its link, its switchboard, and the timer for what falls due between events. No call rule."""
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from slmon.ami.link import Link, LinkState, PbxAccess
+from slmon.config import Pbx
+from slmon.core.events import ClockSet, Event, StreamLost
+from slmon.core.facts import Fact, OddityNoticed
+from slmon.core.instant import SECOND, Instant
+from slmon.core.switchboard import Switchboard
+
+ASK_AGAIN_SECONDS = 0.25         # for a sign of life, when a verdict waits for it
+
+log = structlog.get_logger(__name__)
+
+
+class Watch:
+    """One PBX: its link, its switchboard, and the timer for what falls due between events."""
+
+    def __init__(self, pbx: Pbx, switchboard: Switchboard, take: Callable[["Watch", list[Fact]], None],
+                 on_state: Callable[["Watch", LinkState], None]) -> None:
+        self.name = pbx.name
+        self.switchboard = switchboard
+        self.link = Link(access_of(pbx), self._on_events, self._state_changed)
+        self.last_event_at: Instant | None = None
+        self._take = take
+        self._on_state = on_state
+        self._timer: asyncio.TimerHandle | None = None
+
+    def _on_events(self, events: list[Event]) -> None:
+        facts: list[Fact] = []
+        for event in events:
+            facts += self._understood(event)
+            if not isinstance(event, StreamLost | ClockSet):     # those are our own words
+                self.last_event_at = event.at
+        self._take(self, facts)
+        self._set_timer()
+
+    def _understood(self, event: Event) -> list[Fact]:
+        """What follows from the event. A mistake of ours must not stop the listening: it is told, counted, resynced."""
+        facts: list[Fact] = []
+        try:
+            if not isinstance(event, StreamLost | ClockSet):     # those say themselves up to when all was heard
+                facts += self.switchboard.advance(event.at)  # by itself, so that what fell due before is not lost
+            facts += self.switchboard.apply(event)
+        except Exception:
+            log.exception("an event could not be understood", pbx=self.name, kind=type(event).__name__)
+            facts.append(OddityNoticed(self.name, event.at, "not_understood"))
+            facts += self.switchboard.apply(StreamLost(event.at, event.at, "an event could not be understood"))
+            self.link.resync()
+        return facts
+
+    def _state_changed(self, state: LinkState) -> None:
+        self._on_state(self, state)
+        if state.is_up:
+            self._set_timer()      # what fell due while it was down, or before it was called up, was passed over
+
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        due = self.switchboard.next_deadline()
+        if due is not None:
+            wait = (due - self.link.now()) / SECOND
+            if wait <= 0:
+                self.link.ping_soon()                  # due, and not known yet to be heard up to there
+                wait = ASK_AGAIN_SECONDS
+            self._timer = asyncio.get_running_loop().call_later(wait, self._tick)
+
+    def _tick(self) -> None:
+        """Something may have fallen due, and no event said so: go as far as is heard, and nothing is judged beyond."""
+        self._timer = None
+        heard_until = self.link.heard_until
+        if heard_until is not None:
+            try:
+                self._take(self, self.switchboard.advance(heard_until))
+            finally:
+                self._set_timer()
+
+    def close(self) -> None:
+        """No more ticks."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+
+def access_of(pbx: Pbx) -> PbxAccess:
+    """What the link needs of a PBX's configuration."""
+    secret = pbx.secret.get_secret_value() if pbx.secret is not None else ""
+    return PbxAccess(pbx.name, pbx.host, pbx.port, pbx.username, secret, pbx.tls, pbx.ca_file, pbx.server_name)
