@@ -998,3 +998,19 @@ def test_a_call_found_in_a_list_though_it_rang_in_before_the_gap_is_not_said_to_
         155, seen("c1", 100, bridge="b", state=LegState.UP), seen_desk("101", 108, "b", "c1"))).wait(160)
     assert house.call().answer_bounds == (0.0, 56.0)
     assert house.verdict() == "undecided"
+
+
+def test_a_phone_that_was_picked_up_in_a_gap_and_gets_the_member_after_it_was_picked_up_in_the_gap():
+    told = ringing(), joins(), rings(at=102), lost(105, since=105), listed(
+        112, seen("c1", 100), seen("101", 102, linked="c1", channel="PJSIP/101-101", state=LegState.UP,
+                                   context="desks", application="AppQueue"))
+    house = after(*told, together(112.7, "101", "c1", bridge="talk"), leaves(at=112.7), hangs_up("c1", 150))
+    assert (house.call().answered_at, house.call().answered_between) == (None, (instant(105), instant(112)))
+
+
+def test_a_switch_of_the_same_boot_is_the_same_though_it_began_just_before_the_gap():
+    booted = [ev.SwitchBooted(instant(99.8), "boot 1", instant(99.8))]
+    again = [ev.SwitchBooted(instant(103), "boot 1", instant(99.8))]
+    house = during(booted, ringing(), lost(100.3, since=100.3), again, listed(103.1, seen("c1", 100)))
+    assert house.of(CallArrived, CallEnded) == house.of(CallArrived)
+    assert len(house.of(CallArrived)) == 1

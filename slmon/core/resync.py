@@ -113,6 +113,7 @@ class Resync(CallBook):
     def _resume_ended(self, call: Call, record: CallRecord, ended_at: Instant) -> None:
         """The member had hung up; only the sealing was to come."""
         call.ended_at, call.ended_by, call.place = ended_at, record.ended_by, Place.GONE
+        call.outcome = record.outcome                    # that it was lost no rule could tell again
         call.leg.ended_at = ended_at
         self._over[call.leg.id] = Over(call.arrived_at, ended_at)
         self._due(ended_at + SEAL_AFTER, Due.SEAL, call)
@@ -142,7 +143,8 @@ class Resync(CallBook):
     def _switch_booted(self, event: SwitchBooted) -> None:
         another = bool(event.boot) and self._boot is not None and event.boot != self._boot
         gap = self._gap_since
-        if event.booted_at is not None and gap is not None and event.booted_at > gap - SECOND:
+        same = bool(event.boot) and event.boot == self._boot
+        if not same and event.booted_at is not None and gap is not None and event.booted_at > gap - SECOND:
             another = True                               # it was started after we last heard of it
         if another:
             self._switch_died(self.now if gap is None else gap)
@@ -254,6 +256,8 @@ class Resync(CallBook):
                 leg.call.leg = again
                 self._door_seen(again)
                 self._tie(leg.call, listed.linked)
+        elif listed.state is LegState.UP and leg.state is not LegState.UP and seen_last is not None:
+            leg.state, leg.up_between = LegState.UP, (max(leg.started_at, seen_last), at)    # picked up unseen
 
     def _came_in(self, leg: Leg, listed: SnapshotLeg) -> bool:
         """Whether a member is there whom nobody saw come in, and not the channel of one who is gone."""

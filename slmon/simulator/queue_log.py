@@ -80,7 +80,7 @@ class QueueLog:
         self._agent(event, "CONNECT", event["HoldTime"], event["DestUniqueid"], event["RingTime"])
 
     def _complete(self, event: Headers) -> None:
-        position, _ = self._joined[event["Uniqueid"]]
+        position, _ = self._joined.get(event["Uniqueid"], (1, 0))      # the pipe it came by may be gone already
         told = event["HoldTime"], event["TalkTime"], position
         if event["Reason"] == "transfer":
             word, *words = self._passed_on.pop(event["Uniqueid"])
