@@ -24,6 +24,7 @@ from slmon.core.facts import CallArrived, CallEnded, OddityNoticed, Outcome
 from slmon.core.instant import SECOND
 
 HOUR = 3600.0
+BANNER = b"Asterisk Call Manager/11.0.0\r\n"
 
 
 def kinds(house):
@@ -37,6 +38,24 @@ def test_a_call_missing_from_two_lists_of_the_switch_is_over_when_it_was_last_se
     assert house.call().outcome is Outcome.LOST
     assert house.call().ended_by is None
     assert "never_hung_up" in kinds(house)
+
+
+def test_a_list_of_which_a_filter_holds_some_back_proves_nothing():
+    house = during(ringing(at=100), joins(at=101), listed(160, seen("c1", 100)))
+    for at in (220, 280, 340):
+        house.hear([each._replace(whole=False) for each in listed(at)])
+    house.wait(400)
+    assert house.call().ended_at is None
+
+
+def test_whether_a_list_is_whole_is_told_by_the_switchs_own_count():
+    item = b"Event: CoreShowChannel\r\nActionID: a1\r\nChannel: PJSIP/1-1\r\nUniqueid: 1.1\r\nLinkedid: 1.1\r\n\r\n"
+    done = b"Event: CoreShowChannelsComplete\r\nActionID: a%d\r\nEventList: Complete\r\nListItems: %d\r\n\r\n"
+    for number, (count, whole) in enumerate([(1, True), (2, False)]):
+        stream, translator = AmiStream(VOCABULARY), Translator()
+        items = stream.feed(BANNER + item.replace(b"a1", b"a%d" % number) + done % (number, count))
+        [snapshot] = [each for each in translator.translate(items, now=1) if isinstance(each, ev.SnapshotTaken)]
+        assert snapshot.whole is whole
 
 
 def test_one_list_without_it_proves_nothing():

@@ -11,7 +11,7 @@ LISTS: dict[str, tuple[str, ...]] = {
     for name, headers in {
         "CoreShowChannel": ("Channel", "ChannelState", "CallerIDNum", "Context", "Exten", "Uniqueid", "Linkedid",
                             "Application", "Duration", "BridgeId"),
-        "CoreShowChannelsComplete": ("EventList",),
+        "CoreShowChannelsComplete": ("EventList", "ListItems"),
         "QueueMember": ("Queue", "Location", "StateInterface", "Status", "Paused"),
         "QueueEntry": ("Queue", "Uniqueid", "Wait"),
         "QueueStatusComplete": ("EventList",),
@@ -62,7 +62,8 @@ class SnapshotAssembly:
             case "DeviceStateChange":
                 self._devices.setdefault(action, []).append(DeviceChanged(at, *rest))
             case "CoreShowChannelsComplete":
-                return self._channels_complete(tuple(self._legs.pop(action, ())), at)
+                legs = tuple(self._legs.pop(action, ()))
+                return self._channels_complete(legs, at, _number(rest[1]) in (None, len(legs)))
             case "QueueStatusComplete":
                 return self._queues_complete(
                     tuple(self._callers.pop(action, ())), tuple(self._members.pop(action, ())), at)
@@ -73,11 +74,11 @@ class SnapshotAssembly:
                 self._devices_listed = devices
         return None
 
-    def _channels_complete(self, legs: tuple[SnapshotLeg, ...], at: Instant) -> SnapshotTaken:
+    def _channels_complete(self, legs: tuple[SnapshotLeg, ...], at: Instant, whole: bool) -> SnapshotTaken:
         self._channels_seen = True
         callers, members = self._queues_listed or (None, ())
         devices, self._queues_listed, self._devices_listed = self._devices_listed, None, ()
-        return SnapshotTaken(at, legs, callers, members, devices)
+        return SnapshotTaken(at, legs, callers, members, devices, whole)
 
     def _queues_complete(
         self, callers: tuple[SnapshotCaller, ...], members: tuple[MemberChanged, ...], at: Instant

@@ -329,13 +329,17 @@ class SnapshotCaller(NamedTuple):
 
 
 class SnapshotTaken(NamedTuple):
-    """All that the switch says is going on, asked after (re)connecting. `legs` or `callers` None: not asked."""
+    """All that the switch says is going on, asked after (re)connecting. `legs` or `callers` None: not asked.
+
+    `whole`: as many legs came as the switch said there were; a filter may hold some back.
+    """
 
     at: Instant
     legs: tuple[SnapshotLeg, ...] | None
     callers: tuple[SnapshotCaller, ...] | None
     members: tuple[MemberChanged, ...]
     devices: tuple[DeviceChanged, ...]
+    whole: bool = True
 
 
 Event = (LegStarted | LegStateChanged | HangupRequested | LegEnded | DialStarted | DialEnded | BridgeEntered

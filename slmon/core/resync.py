@@ -193,14 +193,15 @@ class Resync(CallBook):
     def _snapshot_taken(self, event: SnapshotTaken) -> None:
         self._said += self.desks.listed(event.members, event.devices, event.at)
         if event.legs is not None:
-            self._channels_listed(event.legs, event.at)
+            self._channels_listed(event.legs, event.at, event.whole)
         if event.callers is not None:
             self._queues_listed(event.callers)
 
-    def _channels_listed(self, legs: tuple[SnapshotLeg, ...], at: Instant) -> None:
+    def _channels_listed(self, legs: tuple[SnapshotLeg, ...], at: Instant, whole: bool) -> None:
         seen_last = self._gap_since
         if seen_last is None and self._listed_once:
-            self._audit(legs, at)                        # nothing was missed; events tell the rest
+            if whole:
+                self._audit(legs, at)                    # nothing was missed; events tell the rest
             return
         self._listed_once = True
         self._take_stock(legs, at, seen_last)

@@ -40,7 +40,7 @@ def moved_event(event: Event, by: int) -> Event:
                 event.legs and tuple(each._replace(started_at=each.started_at + by) for each in event.legs),
                 event.callers and tuple(each._replace(joined_at=each.joined_at + by) for each in event.callers),
                 tuple(each._replace(at=each.at + by) for each in event.members),
-                tuple(each._replace(at=each.at + by) for each in event.devices))
+                tuple(each._replace(at=each.at + by) for each in event.devices), event.whole)
         case _:
             return event._replace(at=event.at + by)
 
