@@ -40,6 +40,12 @@ def test_a_lost_call_becomes_what_the_source_saw():
     assert found.quality is Quality.MIXED
 
 
+def test_of_two_tellings_that_differ_in_the_journey_alone_the_same_one_is_kept_in_any_order():
+    one, two = (cel(arrived=42, ended_at=60, steps=(Step(at(seconds), "queue", "dagpenge"),)) for seconds in (43, 44))
+    journeys = [reconciled([], told, WATCHED)[0].steps for told in ([one, two], [two, one])]
+    assert journeys[0] == journeys[1]
+
+
 def test_a_lost_call_of_which_no_source_tells_stays_lost():
     assert reconciled([LOST], [cel(asked_at=32, ended_at=40, outcome=Outcome.LOST)], WATCHED) == [LOST]
 

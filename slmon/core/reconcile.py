@@ -124,8 +124,9 @@ def _by_time(accounts: list[Account]) -> list[list[Account]]:
     return groups
 
 
-def _order(account: Account) -> tuple[int, str, bool, int, str]:
-    return (account.record.arrived_at, account.source, account.whole, account.slack, repr(account.record))
+def _order(account: Account) -> tuple[int, str, bool, int, str, str]:
+    record = account.record                              # whose repr leaves its journey out
+    return record.arrived_at, account.source, account.whole, account.slack, repr(record), repr(record.steps)
 
 
 def _sources(accounts: Iterable[Account]) -> dict[Quality, Account]:
