@@ -124,6 +124,12 @@ def test_an_answer_is_no_part_of_the_unwanted_event_before_it_though_a_bare_line
     assert items_of(BANNER + mixed) == [Reply({"Response": "Success", "ActionID": "3"})] * 2
 
 
+def test_a_bare_empty_line_in_an_unwanted_event_is_the_same_in_any_chunks():
+    text = BANNER + event("VarSet", Variable="X") + event("VarSet", Value="a\n\nb: c") + hangup()
+    stream = AmiStream(WANTED)
+    assert [item for byte in text for item in stream.feed(bytes([byte]))] == AmiStream(WANTED).feed(text)
+
+
 @pytest.mark.parametrize("line", range(6))
 def test_a_single_bare_line_feed_is_a_line_end_too(line):
     lines = (BANNER + hangup() + hangup()).splitlines(keepends=True)

@@ -124,8 +124,8 @@ class AmiStream:
             name = known.get(block[:end])
             if name is None or name == "":
                 # One "Privilege" an event, in line two. Else it was cut and the next one written straight after it.
-                # And no answer stands behind it, after an empty line of a bare line feed.
-                if name is None or block.rfind(b"Privilege: ") != end + 1 or block.rfind(b"\nResponse:") >= 0:
+                # And nothing stands behind it, after an empty line of a bare line feed.
+                if name is None or block.rfind(b"Privilege: ") != end + 1 or b"\n\n" in block:
                     patiently(block, items)
                 continue
             try:
