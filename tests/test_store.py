@@ -326,7 +326,7 @@ def test_on_a_full_disk_calls_wait_in_memory_and_nothing_is_lost_when_there_is_r
     small_disk(16 * 1024)
     for number in range(1, 500):
         store.save(ringing(number, RANG_IN + number))
-    assert trouble_of(store) == "the disk cannot be written"
+    assert trouble_of(store).startswith("the disk cannot be written")          # nor may the spool be, if it is large
     store.save(ended(ringing(7, RANG_IN + 7)))
     assert store.pending == 499
     small_disk(None)
