@@ -1,7 +1,6 @@
 """The link to a PBX, over real TCP, against the simulated one and against things that are no PBX."""
 
 import asyncio
-import contextlib
 import socket
 import ssl
 import subprocess
@@ -421,27 +420,3 @@ async def test_a_plain_link_to_a_tls_port_says_nothing(certificates):
     async with pbx_with(certificates, "good") as pbx, following(access(pbx.port)) as followed:
         await followed.until_status(LinkStatus.REFUSED)
         assert not pbx.received
-
-
-
-
-async def test_fifty_links_that_are_cut_at_once_all_come_back_and_one_that_floods_costs_no_other_an_event():
-    async with idle_pbx() as quiet, idle_pbx() as loud, contextlib.AsyncExitStack() as stack:
-        links = [await stack.enter_async_context(following(access(quiet.port))) for _ in range(50)]
-        flooded = await stack.enter_async_context(following(access(loud.port)))
-        for followed in (*links, flooded):
-            await followed.until_status(LinkStatus.UP)
-        quiet.cut()
-        for followed in links:
-            await followed.until(lambda followed=followed: followed.of(StreamLost))
-            await followed.until_status(LinkStatus.UP)
-        event = b"Event: Newchannel\r\nPrivilege: call,all\r\nTimestamp: %d.000000\r\nUniqueid: %d.1\r\n\r\n"
-        now = NOON // 1_000_000 + 600
-        for number in range(5000):
-            loud.send(event % (now, number))
-        quiet.send(event % (now, 1))
-        for followed in links:
-            await followed.until(lambda followed=followed: followed.of(LegStarted))
-            assert len(followed.of(LegStarted)) == 1
-        await flooded.until(lambda: len(flooded.of(LegStarted)) == 5000)
-        assert quiet.logins == 100
