@@ -194,6 +194,7 @@ class Daemon:
                 call = getattr(fact, "call", None)
                 if call is not None:
                     touched[call] = None
+        touched.update(dict.fromkeys(watch.switchboard.changed_calls()))   # what no fact says is kept as soon
         for call in touched:
             record = watch.switchboard.record(call)
             if record is not None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slmon.core.facts import CallId, CallRecord, EndedBy, Outcome, Quality, Step, Transfer, TransferKind
+from slmon.core.facts import FOUND, CallId, CallRecord, EndedBy, Outcome, Quality, Step, Transfer, TransferKind
 from slmon.core.instant import SECOND
 from slmon.core.reconcile import Account, reconciled, touched, unwatched
 
@@ -44,6 +44,16 @@ def test_of_two_tellings_that_differ_in_the_journey_alone_the_same_one_is_kept_i
     one, two = (cel(arrived=42, ended_at=60, steps=(Step(at(seconds), "queue", "dagpenge"),)) for seconds in (43, 44))
     journeys = [reconciled([], told, WATCHED)[0].steps for told in ([one, two], [two, one])]
     assert journeys[0] == journeys[1]
+
+
+def test_a_ring_in_that_a_list_told_is_rough_though_it_lies_in_no_gap_and_exact_once_a_log_told_it():
+    found = record(arrived=30.3, asked_at=32, ended_at=40, outcome=Outcome.LOST, quality=Quality.RESUMED,
+                   steps=(Step(at(31), FOUND),))
+    (told,) = reconciled([found], [cel(**ANSWERED)], WATCHED)
+    assert (told.arrived_at, told.answered_at) == (at(30), at(45.5))
+    assert FOUND not in [step.step for step in told.steps]
+    (rough,) = reconciled([found], [cel(SECOND - 1, **ANSWERED)], WATCHED)
+    assert rough.answer_bounds == (14.7, 16.699999)
 
 
 def test_a_lost_call_of_which_no_source_tells_stays_lost():

@@ -53,15 +53,17 @@ class Call:
 
     __slots__ = (
         "answered_at", "answered_between", "arrived_at", "arrived_slack", "ask_tried_at",
-        "asked_at", "away", "boot", "caller", "clock_stepped", "company",
+        "asked_at", "away", "boot", "caller", "changed", "clock_stepped", "company",
         "connecting", "desks", "dialled", "ended_at", "ended_by", "excluded", "found_at", "goal", "hand_overs",
         "holder", "id", "in_hours",
         "known_waiting_at", "last_company_at", "leg", "line", "links", "meaning", "outcome", "parking", "pbx", "place",
         "quality", "queue_left_at", "queued_in", "queues", "sent_away", "steps", "stirred_at", "talking_at", "verdict",
     )
 
-    def __init__(self, call: CallId, pbx: str, leg: Leg, line: Line | None, in_hours: bool, goal: Goal) -> None:
+    def __init__(self, call: CallId, pbx: str, leg: Leg, line: Line | None, in_hours: bool, goal: Goal,
+                 changed: dict[CallId, None]) -> None:
         self.id = call
+        self.changed = changed                         # calls of whom more is known than was kept
         self.pbx = pbx
         self.leg = leg
         self.line = line
@@ -123,6 +125,7 @@ class Call:
         if len(steps) < MAX_STEPS and not any(
                 each.at == at and each.step == step and each.detail == detail for each in steps[-2:]):
             steps.append(Step(at, step, detail))
+            self.changed[self.id] = None
 
     def record(self) -> CallRecord:
         """All that is known now."""

@@ -44,6 +44,8 @@ DISORDER = 2 * SECOND           # further back than events of different legs eve
 SEAL_AFTER = 5 * SECOND         # a transfer can be told of after the hang-up
 FORGET_AFTER = 10 * SECOND      # a leg that ended
 SAME_ID_AGAIN = 3600 * SECOND   # ids start over after a restart of the PBX: an hour apart it is another call
+LISTED_SLACK = SECOND // 2      # a list tells an age in whole seconds, cut off: half a second either way
+TOGETHER = 2 * SECOND           # a transfer, the parking it meant, and the going of the desk are told this near
 CONFIRM = SECOND                # the park extension shows only after the transfer to it
 MOST_DOORS = 1000               # endpoints: a trunk is one, a peer without a name is one for each address
 MOST_LINKS = 1000               # ids that the switch ties one call to
@@ -90,6 +92,7 @@ class CallBook(ABC):
         self.wiring = Wiring()
         self.desks = Desks(pbx)
         self.calls: dict[CallId, Call] = {}
+        self._changed: dict[CallId, None] = {}        # calls of whom more is known than was asked for
         self.now: Instant = 0                         # by the steady clock, see slmon.core.steady
         self.set_by = 0                               # microseconds that the switch's clock is ahead of it
         self._clock_of: dict[CallId, int] = {}        # and was when a call rang in, where it was not 0
@@ -129,6 +132,12 @@ class CallBook(ABC):
     def open_records(self) -> list[CallRecord]:
         """What is known of every open or unsealed call."""
         return [record for call in self.calls if (record := self.record(call)) is not None]
+
+    def changed_calls(self) -> list[CallId]:
+        """The open calls of which more is known since this was asked last, though no fact may have said so."""
+        changed = list(self._changed)
+        self._changed.clear()
+        return changed
 
     def next_deadline(self) -> Instant | None:
         """When `advance` has something to do, if no event comes before."""
@@ -311,6 +320,7 @@ class CallBook(ABC):
 
     def _drop(self, call: Call) -> None:
         del self.calls[call.id]
+        self._changed.pop(call.id, None)
         self._by_leg.pop(call.leg.id, None)
         for link in call.links:
             if self._by_link.get(link) is call:

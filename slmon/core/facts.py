@@ -80,6 +80,10 @@ class Step:
     detail: str = ""
 
 
+FOUND = "found"
+"""The step of a call of which a list told, of whole seconds: its ring-in is rough."""
+
+
 @dataclass(frozen=True, slots=True)
 class Transfer:
     """One hand-over. `counts` is False where the destination is configured not to count (survey)."""

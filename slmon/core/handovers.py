@@ -1,7 +1,7 @@
 """Rules of passing a call on: transfers, parking, conferences. Only what a caseworker does after the answer counts."""
 
 from slmon.core.call import MAX_STEPS, Call, HandOver, Parking
-from slmon.core.callbook import CONFIRM, CallBook, Due
+from slmon.core.callbook import CONFIRM, TOGETHER, CallBook, Due
 from slmon.core.events import AttendedTransferred, BlindTransferred, LegId, ParkChange, Parked
 from slmon.core.facts import CallTransferred, Place, TransferKind
 from slmon.core.instant import SECOND, Instant
@@ -9,7 +9,6 @@ from slmon.core.site import LineKind, Meaning
 from slmon.core.wiring import Leg
 
 STAYED = SECOND // 2       # hang-ups of one conversation come within milliseconds
-TOGETHER = 2 * SECOND      # a transfer, the parking it meant, and the going of the desk are told this near each other
 
 
 class HandOvers(CallBook):
@@ -102,6 +101,7 @@ class HandOvers(CallBook):
         if parking is not None and abs(hand_over.at - parking.at) <= TOGETHER:
             return                                       # the transfer was the way to park it
         call.hand_overs.append(hand_over)
+        self._changed[call.id] = None
         self._due(hand_over.at + CONFIRM, Due.HAND_OVER, call, hand_over)
 
     def _confirm(self, call: Call, hand_over: HandOver) -> None:
@@ -179,6 +179,7 @@ class HandOvers(CallBook):
         if back and hand_over.kind is TransferKind.ATTENDED and not hand_over.told:
             if leg.started_at > hand_over.at:            # else it is the leg it consulted on, about to go
                 call.hand_overs.remove(hand_over)        # nobody took it, and the switch rang the desk back
+                self._changed[call.id] = None
             return
         picked_up_at = at if leg.picked_up_at is None else leg.picked_up_at
         hand_over.taken_by = leg
@@ -191,6 +192,7 @@ class HandOvers(CallBook):
         for hand_over in call.hand_overs:
             if hand_over.taken_by in left and hand_over.ended_at is None:
                 hand_over.ended_at = at
+                self._changed[call.id] = None
         if not call.company:
             call.last_company_at = at
             self._due(at + CONFIRM, Due.APART, call)

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from slmon.core.facts import CallId, CallRecord, Outcome, Quality, Step, Transfer
+from slmon.core.facts import FOUND, CallId, CallRecord, Outcome, Quality, Step, Transfer
 from slmon.core.instant import SECOND, Instant
 
 Span = tuple[Instant, Instant]
@@ -176,7 +176,7 @@ class _Mending:
         self._told = [told[source] for source in _BEST if source in told]
         self._spans = spans
         self._source = source
-        self._arrival_heard = source is None and not self._unheard(base.arrived_at, LISTED * (
+        self._arrival_heard = source is None and not _is_found(base) and not self._unheard(base.arrived_at, LISTED * (
             base.quality is not Quality.LIVE))
         self._arrival_told = False                       # by an account, and exactly
 
@@ -333,7 +333,14 @@ class _Mending:
                 if (unheard or self._source is not None) and not any(
                         other.step == each.step and abs(other.at - each.at) <= SAME_STEP for other in steps):
                     steps.append(each)
+        if self._arrival_told:
+            steps = [each for each in steps if each.step != FOUND]
         return tuple(sorted(steps, key=lambda each: each.at))
+
+
+def _is_found(record: CallRecord) -> bool:
+    """Whether nobody heard it ring in: a list told of it later."""
+    return any(step.step == FOUND for step in record.steps)
 
 
 def _not_before(at: Instant, record: CallRecord) -> CallRecord:

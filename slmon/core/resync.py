@@ -4,7 +4,17 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from slmon.core.call import Call, HandOver, Parking
-from slmon.core.callbook import CLOCK_SET, SEAL_AFTER, SETTLE, CallBook, Due, Over
+from slmon.core.callbook import (
+    CLOCK_SET,
+    CONFIRM,
+    LISTED_SLACK,
+    SEAL_AFTER,
+    SETTLE,
+    TOGETHER,
+    CallBook,
+    Due,
+    Over,
+)
 from slmon.core.events import (
     CallsCounted,
     LegId,
@@ -17,6 +27,7 @@ from slmon.core.events import (
     SwitchStopping,
 )
 from slmon.core.facts import (
+    FOUND,
     CallAsked,
     CallQueued,
     CallRecord,
@@ -53,7 +64,7 @@ class Resync(CallBook):
         """
         self.hidden.last = count
         for record in records:
-            self._resume(record)
+            self._resume(record, since)
             self.hidden.rang_in(record.arrived_at, in_gap=False)
         for record in over:
             self._over[record.call.removeprefix(f"{self.pbx}/")] = Over(record.arrived_at, since)
@@ -62,7 +73,7 @@ class Resync(CallBook):
         self._stream_lost(StreamLost(since, since, "slmon was not running"))
         return self._said
 
-    def _resume(self, record: CallRecord) -> None:
+    def _resume(self, record: CallRecord, since: Instant) -> None:
         set_by = sum(of_seconds(float(step.detail)) for step in record.steps if step.step == CLOCK_SET)
         if set_by:                                       # what is told of it goes on in the clock of its ring-in
             self._clock_of[record.call] = -set_by
@@ -70,7 +81,7 @@ class Resync(CallBook):
         leg = Leg(record.call.removeprefix(f"{self.pbx}/"), "", "", record.arrived_at, LegState.OTHER)
         leg.exten = record.dialled
         call = Call(record.call, self.pbx, leg, self.doors.line_of(record.dialled), record.in_hours,
-                    self._goal_at(record.arrived_at))
+                    self._goal_at(record.arrived_at), self._changed)
         call.caller = record.caller or ""
         call.excluded, call.boot, call.quality = record.excluded, record.boot, Quality.RESUMED
         call.asked_at, call.answered_at, call.answered_between = (
@@ -78,8 +89,13 @@ class Resync(CallBook):
         call.clock_stepped = set_by != 0
         call.talking_at, call.steps = record.talking_at, list(record.steps)
         call.queues, call.desks = list(record.queues), list(record.desks)
-        call.hand_overs = [HandOver(each.kind, each.at, each.to, None, each.counts, True, each.answered_at, None,
-                                    each.ended_at) for each in record.transfers]
+        if any(step.step == FOUND for step in record.steps):
+            call.arrived_slack = LISTED_SLACK
+        call.hand_overs = [HandOver(each.kind, each.at, each.to, None, each.counts, since - each.at > TOGETHER,
+                                    each.answered_at, None, each.ended_at) for each in record.transfers]
+        for hand_over in call.hand_overs:
+            if not hand_over.told:                       # it may yet turn out to be a parking, or come to nothing
+                self._due(hand_over.at + CONFIRM, Due.HAND_OVER, call, hand_over)
         call.place = Place.TALKING if call.is_answered else Place.MENU if call.asked_at is None else Place.WAITING
         self._boot = self._boot or record.boot
         found = judge(record, call.goal, record.arrived_at)
@@ -268,15 +284,16 @@ class Resync(CallBook):
 
     def _arrived_unseen(self, leg: Leg, listed: SnapshotLeg) -> None:
         """The switch tells its age in whole seconds, cut off."""
-        leg.started_at -= SECOND // 2
+        leg.started_at -= LISTED_SLACK
         if not self._is_door(leg, listed.context):
             leg.exten = ""                               # it is somewhere else by now: what was dialled is not known
         self._arrive(leg, listed.caller)
         call = self._by_leg.get(leg.id)
         if call is not None:
             call.quality = Quality.RESUMED
-            call.arrived_slack = SECOND // 2
+            call.arrived_slack = LISTED_SLACK
             call.found_at = self.now
+            call.step(self.now, FOUND)
 
     def _rung_unseen(self, listed: SnapshotLeg) -> None:
         """A desk's phone that was dialled while nobody listened: the member has asked for a human."""

@@ -157,7 +157,8 @@ class Switchboard(HandOvers, Resync, Audit, CallBook):
         self._door_seen(leg)
         rang_in_at = leg.started_at + self.set_by
         in_hours = self._is_open(rang_in_at)
-        call = Call(CallId(f"{self.pbx}/{leg.id}"), self.pbx, leg, line, in_hours, self._goal_at(rang_in_at))
+        call = Call(CallId(f"{self.pbx}/{leg.id}"), self.pbx, leg, line, in_hours, self._goal_at(rang_in_at),
+                    self._changed)
         if call.id in self.calls:
             return
         call.caller = caller

@@ -1,0 +1,72 @@
+"""What a kill of slmon must not make better than it was: all that is known is kept, and what is rough stays rough."""
+
+import pytest
+from telling import (
+    DOORS,
+    House,
+    answered_call,
+    answers,
+    during,
+    hangs_up,
+    instant,
+    joins,
+    listed,
+    lost,
+    parks,
+    ringing,
+    rings,
+    runs,
+    seen,
+    transfers,
+)
+
+from slmon.core.facts import CallTransferred
+from slmon.core.goals import Goal
+from slmon.core.switchboard import Switchboard
+
+
+def carried_on(house, since):
+    """Another life of the same switchboard, from what was kept."""
+    again = House(Switchboard("pbx1", DOORS, lambda at: Goal(), lambda at: True))
+    again.facts += again.board.resume(house.board.open_records(), instant(since))
+    return again
+
+
+def test_a_ring_in_that_a_list_told_stays_rough_after_a_restart():
+    house = during(lost(100, 100), listed(110, seen("c1", 108)), joins(at=111))
+    again = carried_on(house, 112).hear(listed(113, seen("c1", 108)), rings(at=114),
+                                           answers(at=127.4), hangs_up("c1", 160))
+    again.wait(170)
+    assert again.call().answer_bounds == (pytest.approx(19.4), pytest.approx(20.4))
+    assert again.verdict() == "undecided"
+
+
+def test_a_hand_over_that_no_fact_tells_yet_is_to_be_kept():
+    house = during(answered_call())
+    house.board.changed_calls()
+    house.hear(transfers("c1", 130, "101", "102"))
+    assert house.board.changed_calls() == ["pbx1/c1"]
+    assert house.board.changed_calls() == []
+
+
+def test_what_the_dialplan_does_with_a_member_is_to_be_kept():
+    house = during(ringing(), joins())
+    house.board.changed_calls()
+    house.hear(runs("c1", 110, "VoiceMail", "vm"))
+    assert house.board.changed_calls() == ["pbx1/c1"]
+
+
+def test_a_hand_over_of_the_last_second_before_a_restart_is_told_after_it():
+    house = during(answered_call(), transfers("c1", 130, "101", "102"))
+    again = carried_on(house, 130.4).hear(listed(133, seen("c1", 100)), rings(at=134, desk="102"), hangs_up("c1", 150))
+    again.wait(170)
+    assert [fact.kind.value for fact in again.of(CallTransferred)] == ["blind"]
+    assert again.call().transferred
+
+
+def test_a_hand_over_that_a_restart_interrupts_and_that_was_the_way_to_park_is_none():
+    house = during(answered_call(), transfers("c1", 130, "101", "700"))
+    again = carried_on(house, 130.4).hear(listed(130.9, seen("c1", 100)), parks("c1", 131, "PJSIP/101"),
+                                            hangs_up("c1", 150))
+    again.wait(170)
+    assert not again.call().transferred
