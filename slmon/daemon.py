@@ -13,7 +13,7 @@ import structlog
 
 import slmon
 from slmon.access import guarded, stands_for_many
-from slmon.ami.link import LinkState
+from slmon.ami.state import LinkState
 from slmon.backfill.mender import Mender
 from slmon.config import Config, Pbx
 from slmon.core.board import Day, Snapshot

@@ -5,7 +5,9 @@ from collections.abc import Callable
 
 import structlog
 
-from slmon.ami.link import Link, LinkState, PbxAccess
+from slmon.ami.connect import PbxAccess
+from slmon.ami.link import Link
+from slmon.ami.state import LinkState
 from slmon.config import Pbx
 from slmon.core.events import ClockSet, Event, StreamLost
 from slmon.core.facts import Fact, OddityNoticed

@@ -5,7 +5,10 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 
-from slmon.ami.link import Link, LinkState, LinkStatus, PbxAccess, Timing
+from slmon.ami.connect import PbxAccess
+from slmon.ami.link import Link
+from slmon.ami.state import LinkState, LinkStatus
+from slmon.ami.timing import Timing
 from slmon.core.events import Event
 from slmon.core.instant import Instant
 from slmon.simulator.plan import Rate

@@ -8,7 +8,8 @@ import pytest
 from ami_server import NOON, QUICK, Followed, Proxy, access, busy_pbx, following, idle_pbx
 from telling import DOORS, House
 
-from slmon.ami.link import LinkStatus, Timing
+from slmon.ami.state import LinkStatus
+from slmon.ami.timing import Timing
 from slmon.core.events import LegEnded, LegStarted, SnapshotTaken, StreamLost
 from slmon.core.facts import CallArrived, CallEnded, GapMarked, OddityNoticed
 from slmon.core.goals import Goal

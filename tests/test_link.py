@@ -23,7 +23,8 @@ from ami_server import (
 from asterisk.ami.action import Action, SimpleAction
 
 from slmon.ami.actions import NotAllowed, action, spoken
-from slmon.ami.link import Complaint, LinkStatus, PbxAccess
+from slmon.ami.connect import PbxAccess
+from slmon.ami.state import Complaint, LinkStatus
 from slmon.core.events import CallsCounted, LegStarted, SnapshotTaken, StreamLost, SwitchBooted
 from slmon.simulator.server import running_day
 

@@ -7,7 +7,7 @@ from ami_server import idle_pbx
 from running import SECRET, Slmon, configured, lines_with, slmon, until
 from test_daemon import differences, kept, pbx, whole_day
 
-from slmon.ami.link import Timing
+from slmon.ami.timing import Timing
 from slmon.simulator.server import Account, AmiServer
 
 FLOOD_SECONDS = 3

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pytest
 
-from slmon.ami.link import LinkStatus
+from slmon.ami.state import LinkStatus
 from slmon.config import load
 from slmon.core.events import LegEnded, LegStarted, LegState
 from slmon.core.facts import CallEnded, CallId, CallRecord, GapMarked, OddityNoticed, Step

@@ -13,7 +13,9 @@ from pathlib import Path
 from rich.console import Console
 
 from slmon.ami.conversation import LinkLost
-from slmon.ami.link import Complaint, Link, LinkState, LinkStatus, Timing
+from slmon.ami.link import Link
+from slmon.ami.state import Complaint, LinkState, LinkStatus
+from slmon.ami.timing import Timing
 from slmon.config import Config, Pbx
 from slmon.core.events import BridgeEntered, DialStarted, Event, LegEnded, LegStarted, SnapshotTaken
 from slmon.core.instant import seconds_between

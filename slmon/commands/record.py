@@ -11,7 +11,8 @@ from typing import BinaryIO, TextIO
 
 from rich.console import Console
 
-from slmon.ami.link import Link, LinkState, LinkStatus
+from slmon.ami.link import Link
+from slmon.ami.state import LinkState, LinkStatus
 from slmon.commands.replay import pbx_of
 from slmon.config import Config
 from slmon.logs import set_up_logs

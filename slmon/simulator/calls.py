@@ -4,10 +4,11 @@ from random import Random
 
 from slmon.core.facts import EndedBy, Outcome
 from slmon.core.instant import of_seconds
+from slmon.simulator.channels import RING, UP, Caller
 from slmon.simulator.clockwork import Script
 from slmon.simulator.house import CALLBACK_KEY, VOICEMAIL_KEY, Desk, Door, Number, Queue
 from slmon.simulator.member import Member, MemberHungUp
-from slmon.simulator.pbx import RING, UP, Caller, Pbx
+from slmon.simulator.pbx import Pbx
 from slmon.simulator.plan import Happening, MemberRings
 from slmon.simulator.ringing import (
     Ring,

@@ -8,7 +8,7 @@ import io
 import json
 from collections.abc import Callable, Iterator
 
-from slmon.simulator.pbx import UNKNOWN, UP
+from slmon.simulator.channels import UNKNOWN, UP
 
 Headers = dict[str, str]
 Row = tuple[str, str, dict[str, object]]

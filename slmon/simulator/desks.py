@@ -1,7 +1,8 @@
 """What caseworkers do beside member calls: ring each other, ring out, take breaks. None of it is a member call."""
 
+from slmon.simulator.channels import DOWN, RING, RINGING, UP, Channel
 from slmon.simulator.clockwork import Script
-from slmon.simulator.pbx import DOWN, RING, RINGING, UP, Channel, Pbx
+from slmon.simulator.pbx import Pbx
 from slmon.simulator.plan import DeskPauses, DeskRings
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping
 
 from slmon.core.instant import SECOND
-from slmon.simulator.pbx import MEMBER_STATUS, Channel, LiveDesk, LiveQueue, Parking, Pbx
+from slmon.simulator.channels import MEMBER_STATUS, Channel, LiveDesk, LiveQueue, Parking
+from slmon.simulator.pbx import Pbx
 
 AMI_VERSION = "11.0.0"
 ASTERISK_VERSION = "22.10.1"

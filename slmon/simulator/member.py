@@ -7,9 +7,10 @@ from random import Random
 
 from slmon.core.facts import EndedBy
 from slmon.core.instant import SECOND, Instant, of_seconds
+from slmon.simulator.channels import RING, Bridge, Channel
 from slmon.simulator.clockwork import Script
 from slmon.simulator.house import Desk
-from slmon.simulator.pbx import RING, Bridge, Channel, Pbx
+from slmon.simulator.pbx import Pbx
 from slmon.simulator.plan import MemberRings
 from slmon.simulator.truth import TrueCall
 

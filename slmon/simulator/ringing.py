@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from slmon.core.instant import Instant, of_seconds
+from slmon.simulator.channels import DOWN, RING, RINGING, UP, Bridge, Caller, Channel
 from slmon.simulator.clockwork import Script
 from slmon.simulator.house import Desk, Queue
 from slmon.simulator.member import Member, MemberHungUp, Pipe, Service
-from slmon.simulator.pbx import DOWN, RING, RINGING, UP, Bridge, Caller, Channel
 
 
 @dataclass(slots=True, eq=False)

@@ -2,10 +2,11 @@
 
 from slmon.core.facts import EndedBy, TransferKind
 from slmon.core.instant import SECOND
+from slmon.simulator.channels import DOWN, RING, RINGING, UP, Channel, Parking
 from slmon.simulator.clockwork import Script
 from slmon.simulator.house import PARKING, Desk
 from slmon.simulator.member import Member
-from slmon.simulator.pbx import DOWN, RING, RINGING, UP, Channel, Parking, Pbx
+from slmon.simulator.pbx import Pbx
 from slmon.simulator.plan import Happening
 from slmon.simulator.ringing import Talk, put_through, ring_desks
 from slmon.simulator.truth import TrueTransfer

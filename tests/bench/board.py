@@ -32,7 +32,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from running import SECRET, configured, host_now, slmon, until
 
-from slmon.simulator.pbx import Channel, Pbx
+from slmon.simulator.channels import Channel
+from slmon.simulator.pbx import Pbx
 from slmon.simulator.plan import Rate
 from slmon.simulator.server import Account, AmiServer, LiveDay
 from slmon.web.server import serve
