@@ -22,7 +22,7 @@ from slmon.backfill.queue_log import queue_log_moment
 from slmon.backfill.spool import Question, Sources, Spool
 from slmon.cli import app
 from slmon.config import load
-from slmon.core.facts import CallEnded, CallUnaccounted, GapMarked, Outcome, Quality
+from slmon.core.facts import FOUND, CallEnded, CallUnaccounted, GapMarked, Outcome, Quality, Step
 from slmon.core.instant import SECOND
 from slmon.simulator.plan import Rate
 from slmon.simulator.server import Account, AmiServer, LiveDay
@@ -92,6 +92,28 @@ def test_stored_calls_become_as_the_sip_side_saw_them_and_again_changes_nothing(
     first = rows(tmp_path)
     assert "0 calls corrected, 0 added" in backfill(config, name, *LOGS)
     assert rows(tmp_path) == first
+
+
+def test_where_slmon_began_in_the_midst_of_a_call_stays_where_it_was_when_the_logs_tell_the_ring_in(tmp_path):
+    folder = tmp_path / "later"
+    folder.mkdir()
+    heard("reconnect", tmp_path)
+    calls = stored(tmp_path)
+    first = next(record for record in calls if record.answered_at is not None)
+    listed_at = first.answered_at + SECOND                 # and nothing before was heard
+    found = replace(first, arrived_at=first.arrived_at + SECOND // 3, answered_at=None, quality=Quality.RESUMED,
+                    answered_between=(first.arrived_at, listed_at), steps=(Step(listed_at, FOUND), *first.steps))
+    with closing(CallStore(folder / "slmon.db")) as store:
+        for record in [found, *(each for each in calls if each.arrived_at > listed_at)]:
+            store.save(record)
+        store.put_note("heard pbx1", str(calls[-1].ended_at))
+    config = house("reconnect", folder)
+    for _ in range(2):
+        backfill(config, "reconnect", "cel")
+        assert CallReader(folder / "slmon.db").first_moment("pbx1") == listed_at
+    (told,) = CallReader(folder / "slmon.db").named(first.call)
+    assert (told.arrived_at, told.answered_at) == pytest.approx((first.arrived_at, first.answered_at), abs=SECOND // 10)
+    assert "0 calls corrected, 0 added" in backfill(config, "reconnect", "cel")
 
 
 def test_one_source_after_another_in_any_order_gives_the_same_rows(tmp_path):

@@ -95,6 +95,18 @@ def test_a_source_that_contradicts_changes_no_answer_that_was_heard():
     assert (found.answered_at, found.talking_at) == (at(35.25), at(35.25))
 
 
+def test_an_answer_within_a_gap_counts_before_the_one_of_whoever_it_was_passed_on_to():
+    transfer = Transfer(TransferKind.BLIND, at(48), "203", at(55))
+    told = cel(**ANSWERED, transfers=(transfer,), desks=("PJSIP/101", "PJSIP/203"))
+    heard = [record(asked_at=32, answered_at=55, talking_at=55.2, ended_at=60, outcome=Outcome.ANSWERED),
+             record(arrived=45.2, asked_at=50.5, answered_between=(at(54.5), at(55.5)), ended_at=60,
+                    outcome=Outcome.ANSWERED, quality=Quality.RESUMED, steps=(Step(at(50.5), FOUND),))]
+    for live, ring_in in zip(heard, (30, 44.9), strict=True):
+        (found,) = reconciled([live], [replace(told, record=replace(told.record, arrived_at=at(ring_in)))], WATCHED)
+        assert (found.answered_at, found.talking_at) == (at(45.5), at(45.6))
+        assert (found.transfers, found.desks) == ((transfer,), ("PJSIP/101", "PJSIP/203"))
+
+
 def test_what_was_heard_from_ring_in_to_end_is_left_alone_whatever_the_sources_say():
     live = record(arrived=10, asked_at=11, ended_at=20, outcome=Outcome.ABANDONED)
     assert reconciled([live], [cel(**ANSWERED | {"arrived": 10})], WATCHED) == [live]

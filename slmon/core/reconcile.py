@@ -220,11 +220,14 @@ class _Mending:
 
     def _answered(self, record: CallRecord) -> CallRecord:
         exact = record.answered_at
-        if exact is not None and self._arrival_heard and not self._unheard(exact):
-            return record
         between: tuple[Instant | None, Instant | None] | None = record.answered_between or (
             None if exact is None else (exact, exact))
         talking_at = record.talking_at
+        first = self._answer_before(between, record)
+        if first is not None:
+            between, talking_at = first
+        elif exact is not None and self._arrival_heard and not self._unheard(exact):
+            return record
         for account in self._told:
             told = self._pick_up(account, record)
             if told is None:
@@ -245,6 +248,23 @@ class _Mending:
             return replace(record, answered_at=low, answered_between=None,
                            talking_at=None if talking_at is None else max(low, talking_at))
         return replace(record, answered_at=None, answered_between=between, talking_at=talking_at)
+
+    def _answer_before(self, heard: tuple[Instant | None, Instant | None] | None, record: CallRecord
+                       ) -> tuple[tuple[Instant, Instant], Instant | None] | None:
+        """An answer that lay wholly in a gap before the one that was heard: it was passed on while nobody listened.
+
+        Between when, and since when they talked.
+        """
+        if self._source is not None or heard is None or heard[0] is None:
+            return None
+        for account in self._told:
+            low, high = self._pick_up(account, record) or (None, None)
+            if low is None or high is None:
+                continue
+            gone_by = high + SAME_MOMENT < heard[0]
+            in_gap = any(since <= low and high <= until for since, until in self._spans)
+            return ((low, high), account.record.talking_at) if gone_by and in_gap else None
+        return None
 
     def _may_be_answered(self, record: CallRecord, account: Account) -> bool:
         """Whether an answer that only this account tells of can have gone unheard, or untold by a better source."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from slmon.core.coverage import GapTold, told_by
-from slmon.core.facts import CallId, CallRecord, CallUnaccounted, GapMarked, Quality, Step, Transfer
+from slmon.core.facts import FOUND, CallId, CallRecord, CallUnaccounted, GapMarked, Quality, Step, Transfer
 from slmon.core.instant import Instant
 from slmon.core.reconcile import Account
 from slmon.store.mending import Correction, account_from
@@ -112,14 +112,20 @@ class CallReader:
             return [Correction(*row) for row in rows]
 
     def first_moment(self, pbx: str) -> Instant | None:
-        """The first thing kept of that PBX that was heard, or a gap; None when nothing is."""
+        """The first thing of that PBX that was heard, or a gap; None when nothing is kept.
+
+        A call as it was heard, whatever the logs have made of it since; one that a list told of was heard by the list.
+        """
         with self._asking() as connection:
-            rows = connection.execute(
-                "SELECT min(since) FROM gaps WHERE pbx = ? UNION ALL "
-                "SELECT min(arrived_at) FROM calls WHERE pbx = ? AND (quality IN (?, ?) "
-                "OR call IN (SELECT call FROM accounts WHERE source = ?))",
-                (pbx, pbx, Quality.LIVE, Quality.RESUMED, Quality.LIVE))
-            return min((int(at) for (at,) in rows if at is not None), default=None)
+            moments = connection.execute("SELECT min(since) FROM gaps WHERE pbx = ?", (pbx,)).fetchone()[:1]
+            mended = connection.execute(
+                "SELECT told FROM accounts WHERE source = ?1 AND substr(call, 1, length(?2)) = ?2 "
+                "ORDER BY arrived_at LIMIT 1", (Quality.LIVE, f"{pbx}/")).fetchall()
+        heard = [record_from(told) for (told,) in mended]
+        of_it = "pbx = ? AND quality IN (?, ?)"
+        heard += self._records(f"{of_it} AND arrived_at = (SELECT min(arrived_at) FROM calls WHERE {of_it})",
+                               (pbx, Quality.LIVE, Quality.RESUMED) * 2)
+        return min((at for at in (*moments, *map(_heard_at, heard)) if at is not None), default=None)
 
     def note(self, name: str) -> str | None:
         """What was noted under that name."""
@@ -153,6 +159,11 @@ class CallReader:
                 journeys = _steps(connection, ids, steps)
                 for row in rows:
                     yield record_of(row, tuple(transfers.get(row["id"], ())), tuple(journeys.get(row["id"], ())))
+
+
+def _heard_at(record: CallRecord) -> Instant:
+    """When a call that was heard was first heard of: at its ring-in, or when a list told of it."""
+    return next((each.at for each in record.steps if each.step == FOUND), record.arrived_at)
 
 
 def _told(connection: sqlite3.Connection, start: Instant) -> list[GapTold]:
