@@ -38,6 +38,7 @@ from slmon.store.reader import CallReader
 PER_MINUTE = 8.0                       # members who ring in a busy hour
 TALKS_END_AFTER = 40 * 60 * SECOND     # what began earlier is over
 NEAR = SECOND // 10
+SOME_KINDS = 4                         # of faults, however slow the machine
 GOAL = Goal()
 LOGS = {"cel": ("--cel", "cel.csv"), "queue_log": ("--queue-log", "queue_log")}
 IN_VAIN = frozenset({Outcome.ABANDONED, Outcome.TURNED_AWAY})    # who hangs up while the dialplan says good-bye
@@ -170,20 +171,18 @@ class Soak:
         await asyncio.gather(*(self.daemon.page("metrics") for _ in range(100)))
 
     async def faults(self, seconds: float) -> None:
-        """One after another, for so long."""
+        """One after another, for so long, and each kind once at least before any comes again."""
         kinds: dict[str, tuple[Callable[[], Awaitable[None]], int]] = {
             "link cut": (self.cut, 3), "link half open": (self.half_open, 2), "garbage": (self.garbage, 2),
             "PBX killed": (self.pbx_killed, 1), "daemon killed": (self.daemon_killed, 4), "daemon held": (self.held, 2),
             "deaf browsers": (self.deaf_browsers, 1), "scrapes": (self.scrapes, 1)}
+        coming = self.random.sample(list(kinds), len(kinds))
         ends_at = time.monotonic() + seconds
-        while time.monotonic() < ends_at:
+        while time.monotonic() < ends_at or len(self.counted) < SOME_KINDS:
             await asyncio.sleep(self.random.uniform(0.3, 2.0))
-            await self.fault(self.random.choices(list(kinds), [weight for _, weight in kinds.values()])[0], kinds)
-
-    async def fault(self, name: str, kinds: dict[str, tuple[Callable[[], Awaitable[None]], int]]) -> None:
-        """One fault, counted."""
-        self.counted[name] += 1
-        await kinds[name][0]()
+            name = coming.pop() if coming else self.random.choices(list(kinds), [each for _, each in kinds.values()])[0]
+            self.counted[name] += 1
+            await kinds[name][0]()
 
     async def kills(self, times: int) -> None:
         """kill -9 at random moments, so many times."""

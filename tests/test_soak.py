@@ -8,7 +8,6 @@ async def test_a_busy_time_full_of_faults_is_kept_as_it_was_once_the_logs_are_re
     assert found.wrong == []
     assert found.unknown == found.died
     assert found.calls > 10
-    assert len(run.counted) >= 3
     assert "0 calls" in run.again or "nothing" in run.again, run.again
 
 
