@@ -2,8 +2,11 @@
 
 import asyncio
 import contextlib
+import logging
+import socket
 from collections import Counter
 
+import pytest
 from web_house import Scene, house_of
 
 from slmon.web.app import make_app, serve
@@ -88,6 +91,82 @@ async def test_a_thousand_at_once_are_answered_or_sent_away_and_all_let_go_of():
         assert said[b"HTTP/1.1 200"] >= 50
         assert b"200 OK" in await answer(port)
 
+
+# -- what is sent that nobody wants, and what nobody takes
+
+async def said_to(port, question, more=b""):
+    """All that is answered to a question whose sender then sends more and more until the end."""
+    reader, writer = await connected(port)
+    writer.write(question)
+
+    async def send():
+        with contextlib.suppress(ConnectionError):
+            while more:
+                writer.write(more)
+                await writer.drain()
+
+    sending = asyncio.create_task(send())
+    said = b""
+    async with asyncio.timeout(5):
+        with contextlib.suppress(ConnectionError):
+            while part := await reader.read(65536):
+                said += part
+    sending.cancel()
+    writer.close()
+    return said
+
+
+@pytest.mark.parametrize("asked", [b"POST /goals", b"GET /goals", b"PUT /nothing", b"GET /metrics"])
+async def test_a_body_that_nobody_wants_is_not_read_to_its_end(asked):
+    async with open_house() as port:
+        said = await said_to(port, asked + b" HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000000000\r\n\r\n",
+                             b"x" * 65536)
+        assert said == b"" or b"\r\nConnection: close\r\n" in said     # the answer may be lost in the reset
+        assert b"200 OK" in await answer(port)
+
+
+async def test_a_body_is_never_unpacked():
+    async with open_house() as port:
+        packed = b"this is no gzip"          # what is unpacked says so, and ends the connection
+        said = await said_to(port, b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nContent-Encoding: gzip\r\n"
+                                   b"Content-Length: %d\r\n\r\n%b%b" % (len(packed), packed, ASKED))
+        assert said.count(b"HTTP/1.1 200 OK") == 2
+
+
+@pytest.mark.parametrize("asked", [
+    b"GET /kiosk/tv.HEMMELIG\x01/ HTTP/1.1\r\nHost: localhost\r\n\r\n", b"GET /kiosk/tv.HEMMELIG/ HTTP/7.7\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: localhost\r\nCookie: slmon_session=HEMMELIG\x00\r\n\r\n",
+    b"GET /kiosk/tv.HEMMELIG%b/ HTTP/1.1\r\nHost: localhost\r\n\r\n" % (b"x" * 9000),
+    b"POST /goals HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nHEMMELIG\r\n"])
+async def test_what_is_no_http_is_neither_logged_nor_told_back(asked, caplog):
+    refused = Counter()
+    with caplog.at_level(logging.INFO):
+        async with open_house(refused) as port:
+            said = await said_to(port, asked)
+            assert said.startswith(b"HTTP/1.0 400 ")
+            assert b"HEMMELIG" not in said
+            assert b"aiohttp" not in said
+    assert "HEMMELIG" not in caplog.text
+    assert refused == {"malformed": 1}
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="the kernel has no such limit")
+async def test_who_asks_and_takes_no_answer_is_let_go():
+    async with open_house(at_most=1, unread_seconds=0.5) as port:
+        with socket.socket() as asker:
+            asker.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            asker.setblocking(False)
+            await asyncio.get_running_loop().sock_connect(asker, ("127.0.0.1", port))
+            asker.send(b"GET /static/x/inter.woff2 HTTP/1.1\r\nHost: localhost\r\n\r\n" * 300)    # the kernel takes 4 MB
+            said = await answer(port)
+            assert said.startswith(b"HTTP/1.1 503 ")
+            async with asyncio.timeout(20):
+                while not said.startswith(b"HTTP/1.1 200 "):
+                    await asyncio.sleep(0.05)
+                    said = await answer(port)
+
+
+# -- limits
 
 def keeper(refused, **limits):
     return Doorkeeper(asyncio.Protocol, Limits(100, **limits), lambda why: refused.update([why]))

@@ -1,11 +1,13 @@
 """Let connections in: so many at most, of one address fewer, and none that keeps its question back. Knows no page.
 
 A connection that is one too many is told to come back later, and gets no further; one that does not say whom it wants
-in time is closed. aiohttp has no limit on either.
+in time is closed, and so is one that takes none of its answer. aiohttp has no limit on these.
 """
 
 import asyncio
+import contextlib
 import random
+import socket
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +19,7 @@ except ImportError:                        # Windows
     resource = None                        # type: ignore[assignment]
 
 HEADER_SECONDS = 10.0      # from connecting to the end of the first headers
+UNREAD_SECONDS = 30.0      # so long an answer may lie in the kernel with nothing of it taken
 SPARE_FILES = 128          # for the PBXes, the database, its logs
 PARTING_SECONDS = 1.0
 PARTING_AT_MOST = 50       # more than these at once are not told why
@@ -30,6 +33,7 @@ class Limits:
     at_most: int
     of_one_address: int = 100
     header_seconds: float = HEADER_SECONDS
+    unread_seconds: float = UNREAD_SECONDS
     trusted: Callable[[str], bool] = lambda address: False
 
 
@@ -108,6 +112,7 @@ class _Door(asyncio.Protocol):
             return
         self._patience = asyncio.get_running_loop().call_later(
             self._keeper.limits.header_seconds, self._too_slow, transport)
+        give_up_after(transport, self._keeper.limits.unread_seconds)
         self._inner.connection_made(transport)
 
     def _send_away(self, transport: asyncio.Transport) -> None:
@@ -155,6 +160,17 @@ class _Door(asyncio.Protocol):
         self._patience = None
         self._keeper.slow()
         transport.abort()
+
+
+def give_up_after(transport: asyncio.Transport, seconds: float) -> None:
+    """Let the kernel end the connection when for so long nothing that was sent is taken: gone, asleep, or not reading.
+
+    Linux only; a window that stays shut counts too, see `tcp(7)`, TCP_USER_TIMEOUT.
+    """
+    sock = transport.get_extra_info("socket")
+    if sock is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(seconds * 1000))
 
 
 def _come_back_later() -> bytes:

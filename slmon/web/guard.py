@@ -91,11 +91,14 @@ class Guard:
             return False
         return asked.netloc.lower() == request.host.lower() or (asked.hostname or "") in self.hosts
 
-    async def sign(self, _: web.Request, response: web.StreamResponse) -> None:
+    async def sign(self, request: web.Request, response: web.StreamResponse) -> None:
         """Put our headers on every answer; a page may be stricter, or looser, in one of them."""
         for name, value in self.headers.items():
             response.headers.setdefault(name, value)
         response.headers["Server"] = "slmon"
+        if not request.content.is_eof():
+            response.force_close()                     # more of a body is to come, and nobody wants it
+            response.headers["Connection"] = "close"
 
     def _for_us(self, request: web.Request) -> bool:
         """Whether the Host is ours. A page elsewhere can point its own name at our address, but not an address."""

@@ -114,7 +114,7 @@ class Login:
 
 async def _form(request: web.Request) -> tuple[str, str, str]:
     """What was typed: name, password, and where to go on to. A form that is none is the sender's mistake, not ours."""
-    if request.content_type != "application/x-www-form-urlencoded":
+    if request.content_type != "application/x-www-form-urlencoded" or "Content-Encoding" in request.headers:
         raise web.HTTPUnsupportedMediaType
     try:
         async with asyncio.timeout(BODY_SECONDS):

@@ -3,10 +3,16 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.web_protocol import RequestPayloadError
 
 from slmon.web.door import Doorkeeper, Limits, limits_for
+
+IDLE_SECONDS = 30.0            # between two questions of a connection
+UNREAD_BODY_SECONDS = 0.2      # a body that nobody wants is drained so long, that its sender may read the answer
 
 
 @contextlib.asynccontextmanager
@@ -16,16 +22,42 @@ async def serve(app: web.Application, host: str, port: int, limits: Limits | Non
 
     `refused` is told why, for each connection that is sent away. Raises OSError when the address is taken or not ours.
     """
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, keepalive_timeout=30.0)
+    loop = asyncio.get_running_loop()
+    runner = web.AppRunner(app, shutdown_timeout=1.0)
     await runner.setup()
     listening: asyncio.Server | None = None
     try:
         assert runner.server is not None
-        door = Doorkeeper(runner.server, limits or limits_for(500), refused)
-        listening = await asyncio.get_running_loop().create_server(door, host, port, reuse_address=True)
+        server = runner.server
+        door = Doorkeeper(lambda: _Conversation(server, loop, refused), limits or limits_for(500), refused)
+        listening = await loop.create_server(door, host, port, reuse_address=True)
         at = listening.sockets[0].getsockname()
         yield f"http://{'[' + at[0] + ']' if ':' in at[0] else at[0]}:{at[1]}/"
     finally:
         if listening is not None:
             listening.close()
         await runner.cleanup()
+
+
+class _Conversation(web.RequestHandler):
+    """One connection. Of what is no HTTP neither log nor answer tells: it may hold a cookie or a kiosk's address."""
+
+    __slots__ = ("_refused",)
+
+    def __init__(self, server: web.Server, loop: asyncio.AbstractEventLoop, refused: Callable[[str], None]) -> None:
+        super().__init__(server, loop=loop, access_log=None, keepalive_timeout=IDLE_SECONDS,  # type: ignore[arg-type]
+                         lingering_time=UNREAD_BODY_SECONDS, auto_decompress=False)
+        self._refused = refused
+
+    def handle_error(self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None,
+                     message: str | None = None) -> web.StreamResponse:
+        if not isinstance(exc, HttpProcessingError):
+            return super().handle_error(request, status, exc, message)
+        self._refused("malformed")
+        answer = web.Response(status=400, text="slmon did not understand this request.\n", headers={"Server": "slmon"})
+        answer.force_close()
+        return answer
+
+    def log_exception(self, *words: Any, **more: Any) -> None:
+        if not isinstance(more.get("exc_info"), RequestPayloadError):
+            super().log_exception(*words, **more)

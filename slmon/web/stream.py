@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 import structlog
 from aiohttp import web
 
+from slmon.web.door import give_up_after
+
 BEAT_SECONDS = 2.0          # so often at least a browser hears something; it calls itself stale after 6
 COALESCE_SECONDS = 0.1      # a view at once when it was quiet, then at most so often
 LOOK_SECONDS = 0.01         # so long at least from one look at all views to the next
@@ -191,9 +193,7 @@ def _chunk(event: bytes) -> bytes:
 
 def _bound_kernel_buffers(transport: asyncio.Transport) -> None:
     sock = transport.get_extra_info("socket")
-    if sock is None:
-        return
-    with contextlib.suppress(OSError):
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
-        if hasattr(socket, "TCP_USER_TIMEOUT"):   # Linux: a sleeping laptop acknowledges nothing
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(BEHIND_SECONDS * 1000))
+    if sock is not None:
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+    give_up_after(transport, BEHIND_SECONDS)

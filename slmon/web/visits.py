@@ -5,9 +5,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-REASONS = ("connections", "address", "slow", "boards", "host", "origin", "role", "login", "busy")
+REASONS = ("connections", "address", "slow", "boards", "malformed", "host", "origin", "role", "login", "busy")
 """Why a request was refused: too many connections in all or from one address, a question that took too long to come,
-too many boards, a foreign name, another site's form, no role for it, a login that failed, too much at once."""
+too many boards, what is no HTTP, a foreign name, another site's form, no role for it, a login that failed, too much at
+once."""
 
 
 class Kind(StrEnum):
