@@ -4,6 +4,7 @@ import asyncio
 import re
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from datetime import date
 from typing import Any
 
@@ -377,6 +378,22 @@ async def test_nobody_but_the_proxy_tells_who_he_is(visit: Visit) -> None:
         assert await status_of(client, "/metrics", headers={header: "ops", "X-Remote-Role": "ops"}) == 401
     forwarded = {"X-Forwarded-For": "192.0.2.1", "X-Remote-User": "ops", "X-Remote-Role": "ops"}
     assert await status_of(client, "/metrics", headers=forwarded) == 401
+
+
+async def test_behind_the_proxy_one_client_may_have_so_many_boards_and_others_have_theirs(
+        visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("slmon.web.stream.OF_ONE_ADDRESS", 2)
+    client = await visit(guarded(access(proxy=HERE, anonymous=Role.VIEWER)))
+    async with AsyncExitStack() as boards:
+        async def opened(*forwarded: str) -> tuple[int, bool]:
+            headers = {"X-Forwarded-For": ", ".join(forwarded)} if forwarded else {}
+            response = await boards.enter_async_context(client.get("/stream/odense", headers=headers))
+            return response.status, "Retry-After" in response.headers
+
+        assert [await opened(f"198.51.100.{number}", "192.0.2.7") for number in range(3)] == [
+            (200, False), (200, False), (503, True)]          # what a client says of itself tells nobody apart
+        assert await opened("192.0.2.8") == (200, False)
+        assert [await opened() for _ in range(3)] == [(200, False)] * 3      # the proxy tells of no client
 
 
 async def test_a_user_told_twice_is_nobody(visit: Visit) -> None:

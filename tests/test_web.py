@@ -4,11 +4,13 @@ import asyncio
 import json
 import re
 import socket
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import date
 from io import BytesIO
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,7 @@ from slmon.core.site import View
 from slmon.web import board
 from slmon.web.app import STREAMS, House, make_app, serve
 from slmon.web.goals import Day
+from slmon.web.past import QUESTIONS_AT_MOST
 from slmon.web.period import Kind, period_of
 from slmon.web.stream import BEHIND_SECONDS, Browser
 from slmon.web.words import LANGUAGES, decimals_that_tell, words
@@ -276,6 +279,27 @@ async def test_a_scrape_storm_costs_a_few_renderings_however_it_asks(visit: Visi
         response = await client.get("/metrics", headers={"Accept": f"text/x-{number % 50}"})
         assert await response.text() == "slmon_open 1\n"
     assert len(rendered) < 50
+
+
+async def test_of_too_many_questions_over_the_past_some_come_back_later_and_board_and_scrape_are_served(
+        visit: Visit) -> None:
+    answering = asyncio.Event()
+
+    async def slow(view: str, first: date, last: date) -> list[Day]:
+        await answering.wait()
+        return []
+    client = await visit(house_of(Scene(), history=slow))
+    asked = [asyncio.create_task(client.get(path)) for path in ("/goals", "/feed/odense.atom") * 15]
+    async with asyncio.timeout(20):
+        refused = [await each for each in islice(asyncio.as_completed(asked), 30 - QUESTIONS_AT_MOST)]
+    assert {(each.status, "Retry-After" in each.headers) for each in refused} == {(503, True)}
+    assert "Prøv igen om et øjeblik." in await refused[0].text()
+    await text_of(client, "/metrics")
+    async with aclosing(pictures(client)) as stream:
+        await anext(stream)
+    answering.set()
+    assert Counter([(await each).status for each in asked]) == {200: QUESTIONS_AT_MOST, 503: len(refused)}
+    await text_of(client, "/goals")
 
 
 @pytest.mark.parametrize(("path", "status"), [

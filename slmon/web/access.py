@@ -8,6 +8,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 from aiohttp import web
 
+from slmon.web.door import is_loopback, network_of
 from slmon.web.rooms import Role
 from slmon.web.signing import Signing
 
@@ -120,6 +121,11 @@ class Reception:
             if not is_in(hop, self._proxy.networks):
                 break
         return peer
+
+    def household(self, request: web.Request) -> str:
+        """Who shares out what one house may have: the client's network; "" where an address stands for many houses."""
+        address = self.address(request)
+        return "" if is_loopback(address) or is_in(address, self._proxy.networks) else network_of(address)
 
     def by_proxy(self, request: web.Request) -> bool:
         """Whether it comes through the proxy, so that its headers can be believed."""

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 from aiohttp import web
 
@@ -13,7 +14,7 @@ from slmon.web.house import House
 from slmon.web.intranet import Intranet
 from slmon.web.login import Login
 from slmon.web.pages import Pages
-from slmon.web.past import Past
+from slmon.web.past import Past, few_at_once
 from slmon.web.rooms import VIEW, Role, Rooms
 from slmon.web.scrape import Scrape
 from slmon.web.server import serve
@@ -31,6 +32,7 @@ STREAMS = web.AppKey("STREAMS", Streams)
 
 def make_app(house: House) -> web.Application:
     """The application of a house; run it with `serve` or a runner of your own."""
+    house = replace(house, history=few_at_once(house.history))
     static = static_files()
     pages = Pages(house.name, house.zone, house.language, static.version, house.silent_after_seconds, house.demo)
 
@@ -44,7 +46,7 @@ def make_app(house: House) -> web.Application:
         if access is not None and access.key else None
     reception = Reception(access, signing)
     rooms = Rooms()
-    _boards(rooms, Wall(house, pages, streams))
+    _boards(rooms, Wall(house, pages, streams, reception))
     _intranet(rooms, Intranet(house, pages, reception, signing))
     _past(rooms, Past(house, pages))
     _machines(rooms, house)

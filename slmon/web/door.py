@@ -11,7 +11,7 @@ import socket
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import ip_address
+from ipaddress import IPv4Address, ip_address, ip_network
 
 try:
     import resource
@@ -70,14 +70,15 @@ class Doorkeeper:
 
     def enter(self, address: str) -> asyncio.Protocol | None:
         """The room behind the door; None: one too many."""
-        alone = not self.limits.trusted(address) and not _is_loopback(address)
+        alone = not self.limits.trusted(address) and not is_loopback(address)
         if self.open >= self.limits.at_most:
             self._refused("connections")
             return None
-        if alone and self._of[address] >= self.limits.of_one_address:
+        whose = network_of(address)
+        if alone and self._of[whose] >= self.limits.of_one_address:
             self._refused("address")
             return None
-        self._of[address] += 1
+        self._of[whose] += 1
         return self._inside()
 
     def slow(self) -> None:
@@ -86,9 +87,10 @@ class Doorkeeper:
 
     def left(self, address: str) -> None:
         """A connection is gone."""
-        self._of[address] -= 1
-        if self._of[address] <= 0:
-            del self._of[address]
+        whose = network_of(address)
+        self._of[whose] -= 1
+        if self._of[whose] <= 0:
+            del self._of[whose]
 
 
 class _Door(asyncio.Protocol):
@@ -162,6 +164,25 @@ class _Door(asyncio.Protocol):
         transport.abort()
 
 
+def network_of(address: str) -> str:
+    """Whose address it is: itself, but of IPv6 the /64, of which everybody has 2^64. What is no address is itself."""
+    try:
+        found = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(found, IPv4Address):
+        return address
+    return str(found.ipv4_mapped or ip_network((found, 64), strict=False))
+
+
+def is_loopback(address: str) -> bool:
+    """Whether it is of this machine."""
+    try:
+        return ip_address(address).is_loopback
+    except ValueError:
+        return False
+
+
 def give_up_after(transport: asyncio.Transport, seconds: float) -> None:
     """Let the kernel end the connection when for so long nothing that was sent is taken: gone, asleep, or not reading.
 
@@ -177,10 +198,3 @@ def _come_back_later() -> bytes:
     text = b"Too many connections.\n"
     return (b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: %d\r\nContent-Type: text/plain; charset=utf-8\r\n"
             b"Content-Length: %d\r\nConnection: close\r\n\r\n%b" % (random.randint(5, 20), len(text), text))
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        return ip_address(address).is_loopback
-    except ValueError:
-        return False

@@ -20,6 +20,10 @@ VISITOR = web.RequestKey("VISITOR", Visitor)
 log = structlog.get_logger(__name__)
 
 
+class Busy(Exception):
+    """Too much is asked at once; the guard tells whoever asked to come back later."""
+
+
 @dataclass(frozen=True, slots=True)
 class Guard:
     """Stands before all rooms of an application."""
@@ -44,6 +48,9 @@ class Guard:
         except web.HTTPException as error:
             allow = {name: value for name, value in error.headers.items() if name == "Allow"}
             return page(self.pages.problem(error.status, request.path, request.query), error.status, allow)
+        except Busy:
+            self.refused("busy")
+            return page(self.pages.problem(503, request.path, request.query), 503, retry_later())
         except ConnectionResetError:
             raise
         except Exception:
@@ -128,9 +135,9 @@ def without_port(host: str) -> str:
     return host.rpartition(":")[0] or host if host.count(":") == 1 else host
 
 
-def busy(text: str) -> web.Response:
+def retry_later() -> dict[str, str]:
     """Not now: come back later, and not all in the same moment."""
-    return web.Response(status=503, headers={"Retry-After": str(random.randint(5, 20))}, text=text)
+    return {"Retry-After": str(random.randint(5, 20))}
 
 
 def to_login(request: web.Request) -> web.Response:

@@ -7,7 +7,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
 from slmon.web.access import SESSION, Access, Reception, User, Visitor
-from slmon.web.guard import VISITOR, busy, page
+from slmon.web.guard import VISITOR, Busy, page
 from slmon.web.house import House
 from slmon.web.pages import Pages
 from slmon.web.signing import Signing
@@ -47,8 +47,7 @@ class Login:
             self._house.note(self._known(name), "login refused: too many tries")
             return self._page(request, onward, "too_many", 429, {"Retry-After": "60"})
         if self._waiting >= CHECKS_WAITING:
-            self._house.visits.refuse("busy")
-            return busy("Too many logins at once.\n")
+            raise Busy
         user = await self._checked(name, password)
         if user is None:
             self._house.visits.refuse("login")

@@ -1,14 +1,37 @@
-"""The address of the goals page: a view's days and weeks."""
+"""The address of the goals page: a view's days and weeks; and how much of the past may be asked at once."""
+
+from collections.abc import Sequence
+from datetime import date
 
 from aiohttp import web
 
+from slmon.core.board import Day
 from slmon.core.instant import as_datetime
-from slmon.web.goals import goals_page
-from slmon.web.guard import page
+from slmon.web.goals import History, goals_page
+from slmon.web.guard import Busy, page
 from slmon.web.house import House
 from slmon.web.pages import Pages
 from slmon.web.period import Kind, around, period_of
 from slmon.web.wall import asked_view
+
+QUESTIONS_AT_MOST = 20     # one is answered after the other, so the last waits for all
+
+
+def few_at_once(history: History, at_most: int = QUESTIONS_AT_MOST) -> History:
+    """The same past, of which so many questions may be open; one more raises Busy."""
+    asked = 0
+
+    async def ask(view: str, first: date, last: date) -> Sequence[Day]:
+        nonlocal asked
+        if asked >= at_most:
+            raise Busy
+        asked += 1
+        try:
+            return await history(view, first, last)
+        finally:
+            asked -= 1
+
+    return ask
 
 
 class Past:

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -22,6 +23,7 @@ LOOK_SECONDS = 0.01         # so long at least from one look at all views to the
 LOOKING_SHARE = 5.0         # and so many times as long as a look worked, up to COALESCE_SECONDS, where views are many
 BEHIND_SECONDS = 10.0       # a browser that reads nothing for so long is dropped
 SEND_BUFFER = 64 * 1024     # what the kernel may hold for a browser that does not read: some tens of pictures
+OF_ONE_ADDRESS = 100        # boards that one house may have open, whatever proxy it comes through
 BATCH = 250                 # browsers written to before the event loop gets its turn
 
 log = structlog.get_logger(__name__)
@@ -36,7 +38,11 @@ class Picture:
 
 
 class TooManyBrowsers(Exception):
-    """The cap is reached."""
+    """A cap is reached: of all "boards", or of those of one "address"."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 @dataclass(eq=False, slots=True)
@@ -87,6 +93,7 @@ class Streams:
         self._changed = changed
         self._at_most = at_most
         self._audiences: dict[str, _Audience] = {}
+        self._of: Counter[str] = Counter()          # browsers by whose they are
         self._failing: set[str] = set()
         self._closed = False
 
@@ -113,19 +120,22 @@ class Streams:
             worked = time.thread_time() - began
             await asyncio.sleep(min(COALESCE_SECONDS, max(LOOK_SECONDS, LOOKING_SHARE * worked)))
 
-    async def follow(self, view: str, request: web.Request) -> web.StreamResponse:
-        """Stream the view to a browser until it leaves or the house closes.
+    async def follow(self, view: str, request: web.Request, whose: str = "") -> web.StreamResponse:
+        """Stream the view to a browser until it leaves or the house closes. `whose` it is; "": of any of many.
 
-        Raises TooManyBrowsers at the cap.
+        Raises TooManyBrowsers at a cap.
         """
         transport = request.transport
         if self._closed or self.open >= self._at_most or transport is None:
-            raise TooManyBrowsers
+            raise TooManyBrowsers("boards")
+        if whose and self._of[whose] >= OF_ONE_ADDRESS:
+            raise TooManyBrowsers("address")
         response = web.StreamResponse(headers={
             "Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         browser = Browser(transport, asyncio.get_running_loop().create_future())
         audience = self._audiences.setdefault(view, _Audience())
         audience.browsers.add(browser)
+        self._of[whose] += 1
         try:
             _bound_kernel_buffers(transport)
             await response.prepare(request)
@@ -137,6 +147,9 @@ class Streams:
             pass   # a closed tab, not an error
         finally:
             audience.browsers.discard(browser)
+            self._of[whose] -= 1
+            if not self._of[whose]:
+                del self._of[whose]
             if not audience.browsers and self._audiences.get(view) is audience:
                 del self._audiences[view]
         return response

@@ -1,12 +1,13 @@
 """How often a login may be tried: by one address, and for one user. Knows no password."""
 
 import hashlib
-import ipaddress
 import secrets
 
 from limits import RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import FixedWindowRateLimiter
+
+from slmon.web.door import network_of
 
 BY_ADDRESS = RateLimitItemPerMinute(20)            # a whole office may sit behind one address
 FOR_USER = RateLimitItemPerMinute(10, multiples=10)
@@ -22,7 +23,7 @@ class Tries:
 
     async def one_more(self, address: str, user: str) -> bool:
         """Count a try; False when it is one too many. Known and unknown users are alike."""
-        by_address = await self._limiter.hit(BY_ADDRESS, "address", self._bucket(_network(address)))
+        by_address = await self._limiter.hit(BY_ADDRESS, "address", self._bucket(network_of(address)))
         return by_address and await self._limiter.hit(FOR_USER, "user", self._bucket(user))
 
     async def was_good(self, user: str) -> None:
@@ -33,12 +34,3 @@ class Tries:
         """A word in place of what was typed: people type passwords into the wrong field."""
         digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), key=self._salt, digest_size=4).digest()
         return str(int.from_bytes(digest, "big") % BUCKETS)
-
-
-def _network(address: str) -> str:
-    """One house's addresses: of IPv6 everybody has 2^64."""
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    return address if found.version == 4 else str(ipaddress.ip_network(f"{address}/64", strict=False))

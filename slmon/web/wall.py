@@ -5,7 +5,8 @@ from urllib.parse import quote
 from aiohttp import web
 
 from slmon.core.site import View
-from slmon.web.guard import VISITOR, busy, content_policy, page
+from slmon.web.access import Reception
+from slmon.web.guard import VISITOR, content_policy, page, retry_later
 from slmon.web.house import House
 from slmon.web.pages import Pages
 from slmon.web.stream import Streams, TooManyBrowsers
@@ -18,9 +19,10 @@ MOST_TURNS = 50
 class Wall:
     """Boards of a house."""
 
-    def __init__(self, house: House, pages: Pages, streams: Streams) -> None:
+    def __init__(self, house: House, pages: Pages, streams: Streams, reception: Reception) -> None:
         self._house = house
         self._pages = pages
+        self._reception = reception
         self._streams = streams
 
     async def show(self, request: web.Request) -> web.Response:
@@ -51,10 +53,10 @@ class Wall:
         """The pictures, for as long as the browser stays."""
         view = asked_view(self._house, request)
         try:
-            return await self._streams.follow(view.name, request)
-        except TooManyBrowsers:
-            self._house.visits.refuse("boards")
-            return busy("Too many boards are open.\n")
+            return await self._streams.follow(view.name, request, self._reception.household(request))
+        except TooManyBrowsers as error:
+            self._house.visits.refuse(error.reason)
+            return web.Response(status=503, text="Too many boards are open.\n", headers=retry_later())
 
     def _board(self, view: View, request: web.Request) -> web.Response:
         return page(self._pages.board(view, self._house.views, request.path, request.query, door_of(request)))
