@@ -44,6 +44,7 @@ class Followed:
     events: list[Event] = field(default_factory=list)
     states: list[LinkState] = field(default_factory=list)
     read: bytearray = field(default_factory=bytearray)
+    read_at: float = 0.0                                      # the last of it, by the loop's clock
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def until(self, holds: Callable[[], object], seconds: float = 20.0) -> None:
@@ -68,6 +69,7 @@ class Followed:
             self.events += said
         elif isinstance(said, bytes):
             self.read += said
+            self.read_at = asyncio.get_running_loop().time()
         elif isinstance(said, LinkState):
             self.states.append(said)
         self.changed.set()
@@ -82,7 +84,8 @@ def access(port: int, username: str = "slmon", secret: str = SECRET, **others: o
 async def following(to: PbxAccess, timing: Timing = QUICK) -> AsyncIterator[Followed]:
     """A link that runs for as long as the test looks at it."""
     followed = Followed(None)   # type: ignore[arg-type]
-    followed.link = Link(to, followed.note, followed.note, followed.note, timing)
+    followed.link = Link(to, followed.note, followed.note, followed.note, timing,
+                         asyncio.get_running_loop().time)
     running = asyncio.create_task(followed.link.run())
     try:
         yield followed
@@ -99,17 +102,26 @@ class Proxy:
         self._to = port
         self._open = asyncio.Event()
         self._open.set()
+        self._back = asyncio.Event()
+        self._back.set()
         self._writers: list[asyncio.StreamWriter] = []
+        self.seconds_a_kib = 0.0
         self.connections = 0
         self.port = 0
 
     def stall(self) -> None:
         """From now on nothing comes through, and nobody is told."""
         self._open.clear()
+        self._back.clear()
+
+    def stall_back(self) -> None:
+        """From now on nothing of what the PBX says comes through."""
+        self._back.clear()
 
     def flow(self) -> None:
         """What was held goes on."""
         self._open.set()
+        self._back.set()
 
     async def __aenter__(self) -> "Proxy":
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -130,7 +142,8 @@ class Proxy:
             writer.transport.abort()               # no PBX there
             return
         self._writers += [writer, far_writer]
-        ways = [asyncio.create_task(self._pass(*ends)) for ends in ((reader, far_writer), (far_reader, writer))]
+        ways = [asyncio.create_task(self._pass(reader, far_writer, self._open)),
+                asyncio.create_task(self._pass(far_reader, writer, self._back))]
         try:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -140,9 +153,10 @@ class Proxy:
             writer.transport.abort()
             far_writer.transport.abort()
 
-    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while data := await reader.read(65536):
-            await self._open.wait()
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, is_open: asyncio.Event) -> None:
+        while data := await reader.read(1024 if self.seconds_a_kib else 65536):
+            await is_open.wait()
+            await asyncio.sleep(self.seconds_a_kib * len(data) / 1024)
             writer.write(data)
         writer.close()
 

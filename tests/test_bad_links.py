@@ -9,7 +9,6 @@ from ami_server import NOON, QUICK, Followed, Proxy, access, busy_pbx, following
 from telling import DOORS, House
 
 from slmon.ami.state import LinkStatus
-from slmon.ami.timing import Timing
 from slmon.core.events import LegEnded, LegStarted, SnapshotTaken, StreamLost
 from slmon.core.facts import CallArrived, CallEnded, GapMarked, OddityNoticed
 from slmon.core.goals import Goal
@@ -39,29 +38,6 @@ def ringing_in(leg: str, name: str = "Bo") -> bytes:
 def hung_up(leg: str) -> bytes:
     return (f"Event: Hangup\r\nPrivilege: call,all\r\nTimestamp: {NOON // SECOND}.6\r\nContext: from-trunk\r\n"
             f"Exten: 70200100\r\nUniqueid: {leg}\r\nLinkedid: {leg}\r\nCause: 16\r\n\r\n").encode()
-
-
-# -- rows 1 and 2: nobody speaks, or late
-
-
-def test_by_the_usual_timing_a_dead_connection_is_known_within_ten_seconds():
-    usual = Timing()
-    assert usual.ping_every < usual.silence            # whoever lives has had the occasion to say so
-    assert usual.silence * 1.05 <= 10                  # it is looked at twenty times as often
-    assert usual.action == 10
-
-
-async def test_a_pbx_that_answers_late_is_degraded_says_since_when_and_gets_no_second_session():
-    timing = replace(QUICK, action=0.2)
-    async with idle_pbx() as pbx, Proxy(pbx.port) as proxy, following(access(proxy.port), timing) as followed:
-        came_up_at = (await followed.until_status(LinkStatus.UP)).since
-        pbx.faults.reply_delay = 3 * timing.action
-        state = await followed.until_status(LinkStatus.SLOW)
-        assert state.since > came_up_at
-        assert told_of(followed).of(GapMarked)[-1].until is None
-        pbx.faults.reply_delay = 0
-        await followed.until_status(LinkStatus.UP)
-        assert (proxy.connections, pbx.logins) == (1, 1)
 
 
 # -- row 11: many at once

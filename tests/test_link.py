@@ -1,9 +1,11 @@
 """The link to a PBX, over real TCP, against the simulated one and against things that are no PBX."""
 
 import asyncio
+import contextlib
 import socket
 import ssl
 import subprocess
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +15,6 @@ from ami_server import (
     QUICK,
     SECRET,
     AmiServer,
-    Proxy,
     access,
     busy_pbx,
     following,
@@ -26,7 +27,6 @@ from slmon.ami.actions import NotAllowed, action, spoken
 from slmon.ami.connect import PbxAccess
 from slmon.ami.state import Complaint, LinkStatus
 from slmon.core.events import CallsCounted, LegStarted, SnapshotTaken, StreamLost, SwitchBooted
-from slmon.simulator.server import running_day
 
 
 def the_last_snapshot(followed):
@@ -162,6 +162,45 @@ async def test_a_name_without_address_is_said_in_words():
         assert state.reason == "pbx.invalid has no address"
 
 
+async def test_a_resolver_that_hangs_keeps_nobody_waiting_and_is_asked_once(monkeypatch):
+    answers, asked = threading.Event(), []
+
+    def hang(host, *_, **__):
+        asked.append(host)
+        answers.wait(30)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 0))]
+    monkeypatch.setattr(socket, "getaddrinfo", hang)
+    async with contextlib.AsyncExitStack() as stack:
+        pbx = await stack.enter_async_context(idle_pbx())
+        hosts = [f"pbx{number}.example" for number in range(40)]
+        named = [await stack.enter_async_context(following(
+            replace(access(pbx.port), host=host), replace(QUICK, connect=0.05))) for host in hosts]
+        numbered = await stack.enter_async_context(following(access(pbx.port)))
+        await numbered.until_status(LinkStatus.UP)
+        for followed in named:
+            state = await followed.until_status(LinkStatus.DOWN)
+            assert state.reason.endswith(".example takes too long")
+        assert await asyncio.wait_for(asyncio.to_thread(int, "1"), 5) == 1       # threads are left for others
+        answers.set()
+        for followed in named:                       # what is told late is good the next time
+            await followed.until_status(LinkStatus.UP)
+        assert sorted(asked) == sorted(hosts)
+
+
+async def test_while_no_resolver_answers_the_addresses_that_a_name_had_last_are_used(monkeypatch):
+    async with idle_pbx() as pbx, following(replace(access(pbx.port), host="localhost")) as followed:
+        await followed.until_status(LinkStatus.UP)
+
+        def nobody(*_, **__):
+            raise socket.gaierror(socket.EAI_AGAIN, "no resolver")
+        monkeypatch.setattr(socket, "getaddrinfo", nobody)
+        pbx.cut()
+        await followed.until(lambda: pbx.logins == 2 and followed.link.state.is_up)
+        await pbx.stop()
+        await followed.until(lambda: followed.link.state.reason.startswith("localhost has no address; "))
+        assert followed.link.state.reason.endswith("connection refused")
+
+
 async def test_all_is_known_up_to_the_last_byte_and_nothing_while_the_link_is_down():
     async with idle_pbx() as pbx, following(access(pbx.port)) as followed:
         assert followed.link.heard_until is None
@@ -196,51 +235,6 @@ async def test_a_gap_does_not_begin_before_what_was_read_last():
         pbx.cut()
         await followed.until(lambda: followed.of(StreamLost))
         assert followed.of(StreamLost)[0].since >= last - 5_000
-
-
-async def test_a_pbx_that_dies_and_comes_back_is_another_boot():
-    pbx = busy_pbx()
-    async with pbx, following(access(pbx.port)) as followed:
-        await followed.until_status(LinkStatus.UP)
-        await pbx.stop()
-        await followed.until_status(LinkStatus.DOWN)
-        pbx.reboot(running_day(8, NOON + 40_000_000))
-        await pbx.start()
-        await followed.until_status(LinkStatus.UP)
-        boots = [event.boot for event in followed.of(SwitchBooted)]
-        assert len(set(boots)) == 2
-
-
-async def test_a_half_open_connection_is_seen_and_the_same_session_goes_on_when_it_speaks_again():
-    async with idle_pbx() as pbx, Proxy(pbx.port) as proxy, following(access(proxy.port)) as followed:
-        await followed.until_status(LinkStatus.UP)
-        proxy.stall()
-        state = await followed.until_status(LinkStatus.SLOW)
-        assert state.reason.startswith("no answer")
-        lost, = followed.of(StreamLost)
-        assert lost.at - lost.since >= 0.3 * 1_000_000
-        proxy.flow()
-        await followed.until_status(LinkStatus.UP)
-        assert proxy.connections == 1
-
-
-async def test_a_dead_connection_is_given_up_at_last():
-    timing = replace(QUICK, patience=0.5)
-    async with idle_pbx() as pbx, Proxy(pbx.port) as proxy, following(access(proxy.port), timing) as followed:
-        await followed.until_status(LinkStatus.UP)
-        proxy.stall()
-        await followed.until(lambda: proxy.connections > 1)
-        assert len(followed.of(StreamLost)) == 1
-
-
-async def test_a_mute_pbx_does_not_get_a_second_session():
-    async with idle_pbx() as pbx, following(access(pbx.port)) as followed:
-        await followed.until_status(LinkStatus.UP)
-        pbx.faults.mute = True
-        await followed.until_status(LinkStatus.SLOW)
-        pbx.faults.mute = False
-        await followed.until_status(LinkStatus.UP)
-        assert pbx.logins == 1
 
 
 async def test_lists_that_do_not_exist_yet_are_asked_for_until_they_complete():

@@ -7,7 +7,6 @@ from ami_server import idle_pbx
 from running import SECRET, Slmon, configured, lines_with, slmon, until
 from test_daemon import differences, kept, pbx, whole_day
 
-from slmon.ami.timing import Timing
 from slmon.simulator.server import Account, AmiServer
 
 FLOOD_SECONDS = 3
@@ -68,10 +67,3 @@ async def test_a_pbx_that_floods_us_takes_nothing_from_another(tmp_path):
             await flooding
             assert await up(running, "pbx1")
             assert await up(running, "pbx2")
-
-
-def test_as_shipped_a_dead_pbx_is_seen_in_ten_seconds_and_a_refusal_not_repeated_in_a_tight_loop():
-    timing = Timing()
-    assert timing.ping_every < timing.silence < 10
-    assert timing.slow[0] >= 2
-    assert timing.slow[1] == 60

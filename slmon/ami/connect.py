@@ -1,9 +1,12 @@
 """Reach a PBX's port: its name, its addresses, its certificate. Says nothing to it; knows nothing of AMI."""
 
 import asyncio
+import contextlib
+import ipaddress
 import os
 import socket
 import ssl
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,6 +42,8 @@ class Port:
         self._access = access
         self._address_seconds, self._unheard_seconds = address_seconds, unheard_seconds
         self._tls: ssl.SSLContext | None = None
+        self._looking: asyncio.Future[list[str]] | None = None      # a look-up that is under way
+        self._addresses: list[str] = []                             # that the name had last
         self.certificate_ends_at: Instant | None = None
 
     async def connect(self, conversation: Callable[[], Conversation]) -> Conversation:
@@ -46,7 +51,7 @@ class Port:
         loop, access = asyncio.get_running_loop(), self._access
         tls = self._tls_context() if access.tls else None
         tried: list[str] = []
-        for address in await self._addresses():
+        for address in await self._look_up(tried):
             try:
                 async with asyncio.timeout(self._address_seconds):
                     transport, connected = await loop.create_connection(
@@ -66,18 +71,24 @@ class Port:
                 return connected
         raise LinkLost("; ".join(tried))
 
-    async def _addresses(self) -> list[str]:
-        """All addresses of the host, the system's order; looked up in a thread."""
+    async def _look_up(self, tried: list[str]) -> list[str]:
+        """All addresses of the host, the system's order; while no resolver tells any, those that it had last."""
         access = self._access
+        if _is_address(access.host):
+            return [access.host]
+        if self._looking is None:                # one at a time, however long it takes
+            self._looking = _in_a_thread_of_its_own(access.host, access.port)
         try:
             async with asyncio.timeout(self._address_seconds):
-                found = await asyncio.get_running_loop().getaddrinfo(
-                    access.host, access.port, type=socket.SOCK_STREAM)
+                found = await asyncio.shield(self._looking)
         except TimeoutError:
-            raise LinkLost(f"looking up {access.host} takes too long") from None
-        except (socket.gaierror, UnicodeError):
-            raise LinkLost(f"{access.host} has no address") from None
-        return list(dict.fromkeys(str(address[0]) for *_, address in found))
+            tried.append(f"looking up {access.host} takes too long")
+        else:
+            self._looking = None
+            self._addresses = found or self._addresses
+            if not found:
+                tried.append(f"{access.host} has no address")
+        return self._addresses
 
     def _tls_context(self) -> ssl.SSLContext:
         if self._tls is None:
@@ -92,6 +103,34 @@ class Port:
         certificate = transport.get_extra_info("peercert")
         if certificate:
             self.certificate_ends_at = ssl.cert_time_to_seconds(certificate["notAfter"]) * 10**6
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _in_a_thread_of_its_own(host: str, port: int) -> asyncio.Future[list[str]]:
+    """The addresses of a name; none where it has none.
+
+    A resolver that hangs keeps nobody waiting: neither what else needs a thread, nor the end of the process.
+    """
+    loop = asyncio.get_running_loop()
+    told: asyncio.Future[list[str]] = loop.create_future()
+
+    def look_up() -> None:
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError):
+            found = []
+        with contextlib.suppress(RuntimeError):          # the loop is closed: nobody asks any more
+            loop.call_soon_threadsafe(told.set_result, list(dict.fromkeys(str(each[4][0]) for each in found)))
+
+    threading.Thread(target=look_up, name=f"look up {host}", daemon=True).start()
+    return told
 
 
 def _give_up_unheard(transport: asyncio.Transport, seconds: float) -> None:

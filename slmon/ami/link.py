@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import math
-import random
 import time
 from collections import deque
 from collections.abc import Callable
@@ -18,7 +17,7 @@ from slmon.ami.connect import PbxAccess, Port, Refused
 from slmon.ami.conversation import Conversation, LinkLost, NotAmi
 from slmon.ami.lists import Lists, message
 from slmon.ami.state import Complaint, LinkState, LinkStatus
-from slmon.ami.timing import Timing
+from slmon.ami.timing import BackOff, Timing
 from slmon.core.events import Event, SnapshotTaken, StreamLost
 from slmon.core.instant import Instant, from_datetime, of_seconds, seconds_between
 
@@ -27,7 +26,6 @@ log = structlog.get_logger()
 _LATE_SECONDS = 2.0
 _CERTIFICATE_DAYS = 21
 _DAMAGES = 20                          # in a minute: this is no stream to follow
-_LASTED = 60.0                         # seconds after which a connection was a good one, and back-off starts anew
 
 
 def _no_tap(_: bytes) -> None:
@@ -48,17 +46,18 @@ class Link:
         on_state: Callable[[LinkState], None],
         on_bytes: Callable[[bytes], None] = _no_tap,
         timing: Timing | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.access = access
         self._tell_events = on_events
         self.on_bytes = on_bytes
-        self.state = LinkState(LinkStatus.CONNECTING, time.monotonic())
+        self._monotonic = monotonic
+        self.state = LinkState(LinkStatus.CONNECTING, monotonic())
         self._on_state = on_state
         self._timing = timing or Timing()
         self._port = Port(access, self._timing.connect, self._timing.silence)
-        self._clock = PbxClock(time.monotonic)
-        self._pinged_at = time.monotonic()
-        self._heard_at = time.monotonic()
+        self._clock = PbxClock(monotonic)
+        self._heard_at = monotonic()
         self.is_trusted = True                                # no gap is open
         self._conversation: Conversation | None = None        # while logged in
         self._lists: Lists | None = None                      # of the last one that was logged in
@@ -80,7 +79,7 @@ class Link:
         """The PBX's clock at its last byte: up to then all is known. None while the link is not up."""
         if self._conversation is None or not self.state.is_up:
             return None
-        return self.now() - of_seconds(time.monotonic() - self._conversation.heard_at)
+        return self.now() - of_seconds(self._monotonic() - self._conversation.heard_at)
 
     def ping_soon(self) -> None:
         """Ask for a sign of life now: somebody has to know whether up to now all was heard."""
@@ -102,12 +101,12 @@ class Link:
 
     async def run(self) -> None:
         """Keep the link, until cancelled."""
-        pause = 0.0
+        back_off = BackOff()
         while True:
             conversation: Conversation | None = None
-            began = time.monotonic()
+            began = self._monotonic()
             try:
-                conversation = await self._port.connect(lambda: Conversation(self, time.monotonic))
+                conversation = await self._port.connect(lambda: Conversation(self, self._monotonic))
                 await self._one_connection(conversation)
             except asyncio.CancelledError:
                 if conversation is not None:
@@ -115,17 +114,14 @@ class Link:
                 raise
             except LinkLost as lost:
                 refused = isinstance(lost, Refused | NotAmi)
-                first, longest = self._timing.slow if refused else self._timing.quick
-                fresh = not pause or time.monotonic() - began > _LASTED
-                pause = first if fresh else min(max(pause, first) * 2, longest)
+                back_off.failed(self._timing.slow if refused else self._timing.quick, self._monotonic() - began)
                 self._heard_at = conversation.heard_at if conversation else self._heard_at
                 self._lose(LinkStatus.REFUSED if refused else LinkStatus.DOWN, str(lost))
             finally:
                 self._conversation = None
                 if conversation is not None:
                     conversation.close()
-            # Jitter, so that fifty PBXes that come back together are not all logged in to together.
-            await asyncio.sleep(pause * random.uniform(0.5, 1.0))
+            await asyncio.sleep(back_off.pause)
 
     # ---- what a conversation tells while it reads
 
@@ -136,9 +132,9 @@ class Link:
         if events:
             self._tell_events(events)
 
-    def on_stamp(self, at: Instant) -> None:
-        """The PBX's clock stood at `at`."""
-        was_set = self._clock.answered(at, self._pinged_at, self._timing.ping_every)
+    def on_stamp(self, at: Instant, asked_at: float) -> None:
+        """The PBX's clock stood at `at`, some time after it was asked for it."""
+        was_set = self._clock.answered(at, asked_at, self._timing.ping_every)
         if was_set is not None:
             self._tell_events([was_set])
 
@@ -155,7 +151,7 @@ class Link:
 
     def on_damage(self, reason: str) -> None:
         """Some of the stream is lost; the translator has said so to the core."""
-        self._damages.append(time.monotonic())
+        self._damages.append(self._monotonic())
         self.resync()
 
     # ---- what its lists tell
@@ -185,7 +181,7 @@ class Link:
         await conversation.greeted(self._timing.banner)
         await self._log_in(conversation)
         self._conversation = conversation
-        lists = self._lists = Lists(conversation, self._timing, self)
+        lists = self._lists = Lists(conversation, self._timing, self, self._monotonic)
         self._damages.clear()
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -224,7 +220,7 @@ class Link:
 
     async def _ping(self, conversation: Conversation) -> None:
         while True:
-            began = self._pinged_at = time.monotonic()
+            began = self._monotonic()
             try:
                 await conversation.ask(actions.action("Ping"), self._timing.action)
                 self.complain(Complaint.SLOW_ANSWERS, False)
@@ -234,7 +230,7 @@ class Link:
             self.complain(Complaint.CERTIFICATE_ENDS, self._certificate_days() < _CERTIFICATE_DAYS)
             self._ping_soon.clear()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(max(0.0, began + self._timing.ping_every - time.monotonic())):
+                async with asyncio.timeout(max(0.0, began + self._timing.ping_every - self._monotonic())):
                     await self._ping_soon.wait()
 
     async def _watch(self, conversation: Conversation) -> None:
@@ -242,14 +238,14 @@ class Link:
         silence, patience = self._timing.silence, self._timing.patience
         while True:
             self._heard_at = conversation.heard_at
-            silent = time.monotonic() - self._heard_at
+            silent = self._monotonic() - self._heard_at
             if silent >= patience:
                 raise LinkLost(f"no answer for {silent:.0f} s")
             if silent >= silence:
                 self._lose(LinkStatus.SLOW, f"no answer since {silence:g} s")
             elif self.state.status is LinkStatus.SLOW:
                 self.resync()
-            if len(self._damages) == _DAMAGES and self._damages[0] > time.monotonic() - 60:
+            if len(self._damages) == _DAMAGES and self._damages[0] > self._monotonic() - 60:
                 raise Refused(f"{_DAMAGES} damaged messages in a minute")
             await asyncio.sleep(min(max(silence - silent, silence / 20), silence / 4))
 
@@ -260,7 +256,7 @@ class Link:
         if self.is_trusted:
             self.is_trusted = False
             now = self.now()
-            since = now - of_seconds(time.monotonic() - self._heard_at)
+            since = now - of_seconds(self._monotonic() - self._heard_at)
             self._tell_events([StreamLost(now, since, reason)])
         self._set(status, reason)
 
@@ -270,7 +266,7 @@ class Link:
         return seconds_between(from_datetime(datetime.now(UTC)), self._port.certificate_ends_at) / 86400
 
     def _set(self, status: LinkStatus, reason: str) -> None:
-        before, now = self.state, time.monotonic()
+        before, now = self.state, self._monotonic()
         if (before.status, before.reason) == (status, reason):
             return
         is_up = status is LinkStatus.UP

@@ -5,7 +5,7 @@ all events.
 """
 
 import asyncio
-import time
+from collections.abc import Callable
 from typing import Protocol
 
 from slmon.ami import actions
@@ -37,10 +37,12 @@ class Listed(Protocol):
 class Lists:
     """The lists of one connection."""
 
-    def __init__(self, conversation: Conversation, timing: Timing, link: Listed) -> None:
+    def __init__(self, conversation: Conversation, timing: Timing, link: Listed,
+                 monotonic: Callable[[], float]) -> None:
         self._conversation = conversation
         self._timing = timing
         self._link = link
+        self._monotonic = monotonic
         self._all, self._queues = asyncio.Event(), asyncio.Event()      # are wanted
         self._all.set()
         self._refused = False                                 # the login may not ask for them
@@ -90,10 +92,10 @@ class Lists:
         conversation, took = self._conversation, 0.0
         while True:
             await asyncio.sleep(max(self._timing.look_around, took * _LISTING_AT_MOST))
-            began = time.monotonic()
+            began = self._monotonic()
             if self._link.is_trusted:
                 await self._ask("CoreShowChannels", Complaint.NOT_READY)
-            took = time.monotonic() - began
+            took = self._monotonic() - began
             self._link.complain(Complaint.NO_AGENTS, conversation.members_stirred > 5 and not conversation.agents_heard)
             self._link.complain(Complaint.NO_TIMESTAMPS, conversation.undated)
 

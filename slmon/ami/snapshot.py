@@ -2,6 +2,7 @@
 
 import re
 from collections import deque
+from typing import TypeVar
 
 from slmon.core.events import DeviceChanged, LegState, MemberChanged, SnapshotCaller, SnapshotLeg, SnapshotTaken
 from slmon.core.instant import SECOND, Instant
@@ -21,6 +22,9 @@ LISTS: dict[str, tuple[str, ...]] = {
 """The items of the lists, and the headers read of them."""
 
 _REMEMBERED = 16         # lists that were complete
+_UNDER_WAY = 4           # lists of a kind that come in at once; nobody asks for more
+MOST_LISTED = 100_000    # items of one list: more is no list
+_Item = TypeVar("_Item")
 _DURATION = re.compile(r"(\d{1,6}):(\d\d):(\d\d)")
 
 
@@ -50,17 +54,17 @@ class SnapshotAssembly:
             self._complete.append((name, action))
         match name:
             case "CoreShowChannel" if values[7]:         # its Uniqueid
-                self._legs.setdefault(action, []).append(_leg(rest, at))
+                _add(self._legs, action, _leg(rest, at))
             case "QueueEntry":
                 queue, leg, wait = rest
                 joined_at = at - (_number(wait) or 0) * SECOND
-                self._callers.setdefault(action, []).append(SnapshotCaller(leg, queue, joined_at))
+                _add(self._callers, action, SnapshotCaller(leg, queue, joined_at))
             case "QueueMember":
                 queue, interface, device, status, paused = rest
-                self._members.setdefault(action, []).append(
-                    MemberChanged(at, queue, interface, device or interface, paused == "1", True, _number(status) or 0))
+                _add(self._members, action, MemberChanged(
+                    at, queue, interface, device or interface, paused == "1", True, _number(status) or 0))
             case "DeviceStateChange":
-                self._devices.setdefault(action, []).append(DeviceChanged(at, *rest))
+                _add(self._devices, action, DeviceChanged(at, *rest))
             case "CoreShowChannelsComplete":
                 legs = tuple(self._legs.pop(action, ()))
                 return self._channels_complete(legs, at, _number(rest[1]) in (None, len(legs)))
@@ -87,6 +91,15 @@ class SnapshotAssembly:
             return SnapshotTaken(at, None, callers, members, ())
         self._queues_listed = callers, members
         return None
+
+
+def _add(lists: dict[str, list[_Item]], action: str, item: _Item) -> None:
+    """One more item of a list. A list without end is kept as far as there is room; of many the oldest is let go of."""
+    if action not in lists and len(lists) >= _UNDER_WAY:
+        del lists[next(iter(lists))]
+    listed = lists.setdefault(action, [])
+    if len(listed) < MOST_LISTED:
+        listed.append(item)
 
 
 def _leg(rest: tuple[str, ...], at: Instant) -> SnapshotLeg:

@@ -174,6 +174,11 @@ class Translator:
                 told.append(make(at, values))
         return told
 
+    @property
+    def holds(self) -> int:
+        """Messages that wait for the first time to be told."""
+        return len(self._held)
+
     def release(self) -> list[Event]:
         """What was held back because no time was ever told, at instant 0."""
         return self.translate((), now=0)
