@@ -11,9 +11,10 @@ from typer.testing import CliRunner
 from slmon.backfill.cel import cel_accounts, row_of
 from slmon.backfill.sources import SourceError, Sources, gathered
 from slmon.cli import app
+from slmon.core.account import BEGINNING, END, unwatched
 from slmon.core.facts import GapMarked, Outcome, Quality
 from slmon.core.instant import SECOND
-from slmon.core.reconcile import BEGINNING, END, reconciled, unwatched
+from slmon.core.reconcile import reconciled
 
 LOGS = {"cel": "cel.csv.xz", "queue_log": "queue_log.xz", "cdr": "Master.csv.xz"}
 EVERYTHING = ((BEGINNING, END),)

@@ -11,10 +11,10 @@ from test_mending import heard as stored_heard
 from slmon.backfill.cdr import cdr_accounts
 from slmon.backfill.cel import cel_accounts
 from slmon.backfill.sources import Sources, gathered
+from slmon.core.account import BEGINNING, END
 from slmon.core.coverage import Coverage, GapTold, joined, told_by, told_of, untold
 from slmon.core.facts import GapMarked, Quality
 from slmon.core.instant import SECOND
-from slmon.core.reconcile import BEGINNING, END
 from slmon.store.calls import CallStore
 from slmon.store.reader import CallReader
 

@@ -5,9 +5,10 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from slmon.core.account import Account, unwatched
 from slmon.core.facts import FOUND, CallId, CallRecord, EndedBy, Outcome, Quality, Step, Transfer, TransferKind
 from slmon.core.instant import SECOND
-from slmon.core.reconcile import Account, reconciled, touched, unwatched
+from slmon.core.reconcile import reconciled, touched
 
 ID = CallId("pbx1/pbx1-1.1")
 WATCHED = unwatched([(40 * SECOND, 50 * SECOND)], 0, 100 * SECOND)      # but for ten seconds from the fortieth on
@@ -156,6 +157,43 @@ def test_a_second_source_names_the_queue():
 def test_a_gap_inside_another_is_no_more_than_it():
     spans = unwatched([(at(40), at(50)), (at(45), at(48)), (at(90), None)], 0, at(100))
     assert [(since, until) for since, until in spans if since > 0] == [(at(40), at(50)), spans[-1]]
+
+
+def test_the_line_is_taken_from_a_source_of_whole_seconds_where_the_list_did_not_tell():
+    found = record(arrived=48, quality=Quality.RESUMED, steps=(Step(at(50), FOUND),))
+    (told,) = reconciled([found], [cel(SECOND - 1, arrived=48, line="Dagpenge", dialled="70200110")], WATCHED)
+    assert (told.arrived_at, told.line, told.dialled) == (at(48), "Dagpenge", "70200110")
+
+
+def test_a_queue_that_a_list_told_of_after_the_gap_is_no_second_one():
+    live = record(asked_at=50, queues=("dagpenge",))
+    (found,) = reconciled([live], [queue_log(arrived=42, asked_at=42, queues=("dagpenge", "overløb"), steps=(
+        Step(at(42), "queue", "dagpenge"), Step(at(47), "queue", "overløb")))], WATCHED)
+    assert found.queues == ("dagpenge", "overløb")
+
+
+def test_a_moment_in_whole_seconds_is_not_before_the_gap_and_says_that_it_is_rough():
+    heard = unwatched([(at(42.5), at(50))], 0, at(100))
+    live = record(ended_at=42.5, outcome=Outcome.LOST)
+    (found,) = reconciled([live], [queue_log(arrived=42, asked_at=42, ended_at=48, outcome=Outcome.ABANDONED)], heard)
+    assert (found.asked_at, found.ended_at) == (at(42.5), at(48))
+    assert found.whole_seconds == {"asked_at", "ended_at"}
+    (exactly,) = reconciled([live], [cel(asked_at=42.7, ended_at=48, outcome=Outcome.ABANDONED)], heard)
+    assert (exactly.asked_at, exactly.whole_seconds) == (at(42.7), frozenset())
+
+
+def test_an_ask_that_was_heard_is_not_told_better_by_whole_seconds():
+    live = record(arrived=49, asked_at=52.3, quality=Quality.RESUMED, steps=(Step(at(50), FOUND),))
+    (found,) = reconciled([live], [queue_log(arrived=52, asked_at=52)], WATCHED)
+    assert (found.asked_at, found.whole_seconds) == (at(52.3), frozenset())
+
+
+def test_a_hand_over_that_was_concluded_from_who_was_there_after_the_gap_is_the_one_that_a_source_tells():
+    concluded = Transfer(TransferKind.CONFERENCE, at(50), "PJSIP/114")
+    live = record(**ANSWERED | {"answered_at": 35.0, "talking_at": 35.0}, transfers=(concluded,))
+    told = Transfer(TransferKind.ATTENDED, at(44), "114")
+    (found,) = reconciled([live], [cel(**ANSWERED | {"answered_at": 35.0}, transfers=(told,))], WATCHED)
+    assert found.transfers == (told,)
 
 
 # -- whatever they say

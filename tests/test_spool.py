@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from test_store import FULL, KEY, RANG_IN, ended, kept, ringing, started, trouble_of
 
+from slmon.core.account import Account
 from slmon.core.facts import CallUnaccounted, GapMarked, Quality
 from slmon.core.instant import SECOND
-from slmon.core.reconcile import Account
 from slmon.store.calls import CallStore
 from slmon.store.kept import Mend, Note, Purge, from_line, to_line
 from slmon.store.mending import Mended

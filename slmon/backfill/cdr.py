@@ -13,10 +13,10 @@ from itertools import chain, islice
 from typing import NamedTuple
 
 from slmon.backfill.zones import zone_of
+from slmon.core.account import END, SAME_CALL, Account
 from slmon.core.coverage import Coverage
 from slmon.core.facts import CallId, CallRecord, Outcome, Quality
 from slmon.core.instant import SECOND, Instant, from_datetime
-from slmon.core.reconcile import END, SAME_CALL, Account
 from slmon.core.site import Doors, LineKind
 from slmon.core.wiring import LegKind, kind_of
 

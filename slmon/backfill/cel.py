@@ -11,11 +11,11 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from slmon.core import events as core
+from slmon.core.account import Account
 from slmon.core.coverage import Coverage
 from slmon.core.events import Event, LegId, LegState, ParkChange
 from slmon.core.facts import CallEnded, CallRecord, Fact, Quality, TransferKind
 from slmon.core.instant import SECOND, Instant
-from slmon.core.reconcile import Account
 from slmon.core.switchboard import Switchboard
 from slmon.core.wiring import LegKind, kind_of
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slmon.backfill.files import SourceError
+from slmon.core.account import BEGINNING, END, Span
 from slmon.core.instant import SECOND
-from slmon.core.reconcile import BEGINNING, END, Span
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, ColumnElement, Connection, Engine, TableClause

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 
 from slmon.backfill.sources import Sources, gathered
+from slmon.core.account import BEGINNING, END, SAME_CALL, Account, Span, unwatched
 from slmon.core.coverage import GapTold
 from slmon.core.facts import CallId, CallRecord, Outcome
 from slmon.core.instant import SECOND, Instant
-from slmon.core.reconcile import BEGINNING, END, SAME_CALL, Account, Span, best_accounts, reconciled, touched, unwatched
+from slmon.core.reconcile import best_accounts, reconciled, touched
 from slmon.core.switchboard import Switchboard
 from slmon.privacy import CallerKey, kept_caller
 from slmon.store.calls import CallStore

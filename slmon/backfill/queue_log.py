@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import islice
 
+from slmon.core.account import SAME_CALL, Account
 from slmon.core.facts import CallId, CallRecord, EndedBy, Outcome, Quality, Step, Transfer, TransferKind
 from slmon.core.instant import SECOND, Instant
-from slmon.core.reconcile import SAME_CALL, Account
 from slmon.core.site import Doors, LineKind
 
 _SECOND_LESS_ONE = SECOND - 1

@@ -16,10 +16,11 @@ from slmon.backfill.cel import cel_accounts, cel_moment
 from slmon.backfill.files import SourceError, lines_of, once, rotated
 from slmon.backfill.queue_log import queue_log_accounts, queue_log_moment
 from slmon.backfill.tables import TableReader, Tables
+from slmon.core.account import BEGINNING, END, Account, Span
 from slmon.core.coverage import Coverage, GapTold, joined, told_of
 from slmon.core.facts import CallId, CallRecord, Quality
 from slmon.core.instant import SECOND, Instant
-from slmon.core.reconcile import BEGINNING, END, Account, Span, touched
+from slmon.core.reconcile import touched
 from slmon.core.switchboard import Switchboard
 
 HEAD = 100                         # lines to know a log by
@@ -88,7 +89,7 @@ def gathered(sources: Sources, board: Switchboard, is_open: Callable[[Instant], 
     _refuse_foreign(sources)
 
     def wanted(record: CallRecord) -> bool:
-        return touched(record, spans)
+        return touched(record, spans, SECOND)
 
     def lines(paths: Iterable[Path], moment: Callable[[bytes], Instant | None]) -> Iterator[bytes]:
         return once([_lines(path, progress, since, moment) for path in paths], moment)

@@ -17,9 +17,9 @@ from slmon.backfill.cel import WHOLE_SECONDS, Row
 from slmon.backfill.database import PbxDatabase, Table, opened
 from slmon.backfill.files import SourceError
 from slmon.backfill.zones import zone_of
+from slmon.core.account import Span
 from slmon.core.facts import CallId
 from slmon.core.instant import SECOND, Instant, from_datetime
-from slmon.core.reconcile import Span
 
 HEAD = 20_000                      # rows to tell the time zone by, and whether seconds are whole
 HALF = SECOND // 2

@@ -12,11 +12,12 @@ from rich.table import Table
 from slmon.backfill.sources import Sources, gathered
 from slmon.commands.output import progress, write_lines
 from slmon.config import Config, Pbx
+from slmon.core.account import unwatched
 from slmon.core.facts import CallId, CallRecord, CallUnaccounted, Fact, GapMarked, OddityNoticed, Outcome
 from slmon.core.goals import FORMULAS, Goals, Share, answer_within, transfer_rate
 from slmon.core.hours import Hours
 from slmon.core.instant import Instant, iso, seconds_between
-from slmon.core.reconcile import reconciled, unwatched
+from slmon.core.reconcile import reconciled
 from slmon.core.retold import recounted
 from slmon.core.switchboard import Switchboard
 from slmon.core.tally import Tally, bounds_with, merged

@@ -7,9 +7,9 @@ its last one, but for where rows of it may be missing.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from slmon.core.account import BEGINNING, END, Span
 from slmon.core.facts import Quality
 from slmon.core.instant import Instant
-from slmon.core.reconcile import BEGINNING, END, Span
 
 _BEST = (Quality.CEL, Quality.CDR)        # queue_log tells of no call by itself
 

@@ -83,6 +83,9 @@ class Step:
 FOUND = "found"
 """The step of a call of which a list told, of whole seconds: its ring-in is rough."""
 
+WHOLE_SECONDS = "whole seconds"
+"""The step of a call of which some moments were told in whole seconds, cut off; its detail names their fields."""
+
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
@@ -136,6 +139,11 @@ class CallRecord:
         """The latest instant at which anything is known of it."""
         moments = (self.asked_at, self.answered_at, self.talking_at, self.ended_at, *(step.at for step in self.steps))
         return max((moment for moment in moments if moment is not None), default=self.arrived_at)
+
+    @property
+    def whole_seconds(self) -> frozenset[str]:
+        """The fields whose moments may be up to a second later than they say: no source told a fraction."""
+        return frozenset(field for step in self.steps if step.step == WHOLE_SECONDS for field in step.detail.split())
 
     @property
     def answer_seconds(self) -> float | None:

@@ -6,48 +6,18 @@ source wins field by field, and where a moment is known only roughly, intervals 
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
-from slmon.core.facts import FOUND, CallId, CallRecord, Outcome, Quality, Step, Transfer
+from slmon.core.account import BEGINNING, END, SAME_CALL, Account, Between, Span, within
+from slmon.core.facts import FOUND, WHOLE_SECONDS, CallId, CallRecord, Outcome, Quality, Step, Transfer, TransferKind
 from slmon.core.instant import SECOND, Instant
 
-Span = tuple[Instant, Instant]
-"""From its first to its last moment, both included."""
-
-BEGINNING, END = -(1 << 62), 1 << 62
-SAME_CALL = 3600 * SECOND          # the same id later than this is another call
 LISTED = SECOND                    # so far off is a ring-in that was read from a list of whole seconds
 SAME_MOMENT = SECOND // 4          # two sources tell one moment so near each other
 SAME_STEP = 3 * SECOND             # and, where one has whole seconds, one transfer or queue
 
 _BEST = (Quality.CEL, Quality.QUEUE_LOG, Quality.CDR)
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """What one source tells of one call. Moments of the record may be up to `slack` microseconds later than told.
-
-    `whole`: the source tells of the call from its ring-in; else `record.arrived_at` is only the first moment told.
-    An `outcome` of None is not known, an answer None not told of.
-    """
-
-    source: Quality
-    record: CallRecord
-    slack: int = 0
-    whole: bool = True
-
-
-def unwatched(gaps: Iterable[tuple[Instant, Instant | None]], begin: Instant, end: Instant) -> tuple[Span, ...]:
-    """The spans without a trustworthy stream, of one that was watched from `begin` to `end` but for its gaps."""
-    spans = sorted([(BEGINNING, begin - 1), (end + 1, END), *((since, END if until is None else until)
-                                                       for since, until in gaps)])
-    joined: list[Span] = []
-    for since, until in spans:
-        if joined and since <= joined[-1][1]:
-            joined[-1] = joined[-1][0], max(until, joined[-1][1])
-        else:
-            joined.append((since, until))
-    return tuple(joined)
 
 
 def reconciled(live: Iterable[CallRecord], accounts: Iterable[Account], spans: Sequence[Span]) -> list[CallRecord]:
@@ -85,7 +55,7 @@ def added_call(accounts: Iterable[Account], spans: Sequence[Span]) -> CallRecord
     """A call that nobody heard live, if it rang in while nobody listened; None if it did not, or no source tells."""
     told = _sources(accounts)
     first = next((told[source] for source in _BEST if source in told and told[source].whole), None)
-    if first is None or not _within((first.record.arrived_at, first.record.arrived_at + first.slack), spans):
+    if first is None or not within((first.record.arrived_at, first.record.arrived_at + first.slack), spans):
         return None
     base = replace(first.record, quality=first.source)
     others = {source: each for source, each in told.items() if each is not first}
@@ -103,9 +73,9 @@ def best_accounts(record: CallRecord, accounts: Iterable[Account]) -> list[Accou
     return [told[source] for source in _BEST if source in told]
 
 
-def touched(record: CallRecord, spans: Sequence[Span]) -> bool:
-    """Whether a part of the call went unheard."""
-    ended_at = END if record.ended_at is None else record.ended_at
+def touched(record: CallRecord, spans: Sequence[Span], slack: int = 0) -> bool:
+    """Whether a part of the call went unheard. Its moments may be up to `slack` later than told."""
+    ended_at = END if record.ended_at is None else record.ended_at + slack
     return any(since <= ended_at and record.arrived_at - LISTED <= until for since, until in spans)
 
 
@@ -145,12 +115,6 @@ def _worth(account: Account) -> tuple[bool, bool, int, int, int]:
             len(record.steps))
 
 
-def _within(moment: Span, spans: Sequence[Span]) -> bool:
-    """Whether the moment, which may be a short while, may lie in one of the spans."""
-    first, last = moment
-    return any(since <= last and first <= until for since, until in spans)
-
-
 def _closed(record: CallRecord) -> CallRecord:
     """A call that is over has an outcome, if only that nobody can tell."""
     if record.answered_at is not None or record.answered_between is not None:
@@ -160,7 +124,11 @@ def _closed(record: CallRecord) -> CallRecord:
 
 def _rough(record: CallRecord, slack: int) -> CallRecord:
     """A record of whole seconds on its own: both ring-in and pick-up may be later than told."""
-    if not slack or record.answered_at is None:
+    if not slack:
+        return record
+    told = [field for field in ("arrived_at", "asked_at", "ended_at", "transfers") if getattr(record, field)]
+    record = replace(record, steps=(Step(record.arrived_at, WHOLE_SECONDS, " ".join(told)), *record.steps))
+    if record.answered_at is None:
         return record
     low, high = record.answered_at - slack, record.answered_at + slack
     return replace(record, answered_at=None, answered_between=(max(low, record.arrived_at), high))
@@ -179,6 +147,7 @@ class _Mending:
         self._arrival_heard = source is None and not _is_found(base) and not self._unheard(base.arrived_at, LISTED * (
             base.quality is not Quality.LIVE))
         self._arrival_told = False                       # by an account, and exactly
+        self._cut_off = set(base.whole_seconds)
 
     def call(self) -> CallRecord:
         """All that is known together."""
@@ -191,37 +160,58 @@ class _Mending:
         return self._outcome(record)
 
     def _unheard(self, at: Instant, margin: int = 0) -> bool:
-        return _within((at - margin, at + margin), self._spans)
+        return within((at - margin, at + margin), self._spans)
 
     def _first(self, wanted: Callable[[Account], bool]) -> Account | None:
         return next((each for each in self._told if wanted(each)), None)
 
     def _arrived(self, record: CallRecord) -> CallRecord:
-        account = self._first(lambda each: each.whole and not each.slack)
-        if self._arrival_heard or self._source is not None or account is None:
+        if self._arrival_heard or self._source is not None:
             return record
+        account = self._first(lambda each: each.whole and not each.slack)
+        if account is None:
+            return self._dialled(record)
         told = account.record
         self._arrival_told = True
         return _not_before(told.arrived_at, replace(
             record, arrived_at=told.arrived_at, in_hours=told.in_hours, line=told.line, dialled=told.dialled,
             excluded=told.excluded, caller=told.caller or record.caller))
 
+    def _dialled(self, record: CallRecord) -> CallRecord:
+        """What it dialled, by a source that tells its ring-in roughly only, where the switch's list did not tell."""
+        account = self._first(lambda each: each.whole)
+        if account is None or record.line is not None or record.dialled:
+            return record
+        told = account.record
+        return replace(record, line=told.line, dialled=told.dialled, excluded=told.excluded,
+                       caller=record.caller or told.caller)
+
     def _asked(self, record: CallRecord) -> CallRecord:
         asked_at = record.asked_at
-        if asked_at is not None and not _overlap((record.arrived_at, asked_at), self._spans):
+        if asked_at is not None and not within((record.arrived_at, asked_at), self._spans):
             return record
         account = self._first(lambda each: each.record.asked_at is not None)
         if account is None or account.record.asked_at is None:
             return record
-        told = max(record.arrived_at, account.record.asked_at)
-        if asked_at is not None and told + account.slack >= asked_at and (account.slack or self._source is not None):
+        told = max(record.arrived_at, self._not_heard(account.record.asked_at, account))
+        was_heard = self._source is not None or (asked_at is not None and not self._unheard(asked_at))
+        if asked_at is not None and was_heard and told + account.slack + SAME_MOMENT >= asked_at:
             return record                                # what is known is as good, or better
+        self._is_told("asked_at", account)
         return replace(record, asked_at=told)
+
+    def _not_heard(self, at: Instant, account: Account) -> Instant:
+        """The earliest that something can have been which this account tells, and which nobody heard."""
+        if not account.slack or self._unheard(at):
+            return at
+        return next((since for since, _ in self._spans if at < since <= at + account.slack), at)
+
+    def _is_told(self, field: str, account: Account) -> None:
+        (self._cut_off.add if account.slack else self._cut_off.discard)(field)
 
     def _answered(self, record: CallRecord) -> CallRecord:
         exact = record.answered_at
-        between: tuple[Instant | None, Instant | None] | None = record.answered_between or (
-            None if exact is None else (exact, exact))
+        between: Between | None = record.answered_between or (None if exact is None else (exact, exact))
         talking_at = record.talking_at
         first = self._answer_before(between, record)
         if first is not None:
@@ -249,9 +239,8 @@ class _Mending:
                            talking_at=None if talking_at is None else max(low, talking_at))
         return replace(record, answered_at=None, answered_between=between, talking_at=talking_at)
 
-    def _answer_before(self, heard: tuple[Instant | None, Instant | None] | None, record: CallRecord
-                       ) -> tuple[tuple[Instant, Instant], Instant | None] | None:
-        """An answer that lay wholly in a gap before the one that was heard: it was passed on while nobody listened.
+    def _answer_before(self, heard: Between | None, record: CallRecord) -> tuple[Span, Instant | None] | None:
+        """An answer that lay in a gap before the one that was heard: it was passed on while nobody listened.
 
         Between when, and since when they talked.
         """
@@ -261,9 +250,9 @@ class _Mending:
             low, high = self._pick_up(account, record) or (None, None)
             if low is None or high is None:
                 continue
-            gone_by = high + SAME_MOMENT < heard[0]
-            in_gap = any(since <= low and high <= until for since, until in self._spans)
-            return ((low, high), account.record.talking_at) if gone_by and in_gap else None
+            if high + SAME_MOMENT >= heard[0] or not within((low, high), self._spans):
+                return None
+            return (max(low, self._not_heard(low, account)), high), account.record.talking_at
         return None
 
     def _may_be_answered(self, record: CallRecord, account: Account) -> bool:
@@ -274,9 +263,9 @@ class _Mending:
         if any(each.record.outcome not in (None, Outcome.LOST) for each in better):
             return False
         low, high = self._pick_up(account, record) or (None, None)
-        return _overlap((BEGINNING if low is None else low, END if high is None else high), self._spans)
+        return within((BEGINNING if low is None else low, END if high is None else high), self._spans)
 
-    def _pick_up(self, account: Account, record: CallRecord) -> tuple[Instant | None, Instant | None] | None:
+    def _pick_up(self, account: Account, record: CallRecord) -> Between | None:
         """When this source says the phone was picked up, by the clock that told the ring-in of the record."""
         told = account.record
         between = told.answered_between or (
@@ -304,9 +293,10 @@ class _Mending:
                                and record.outcome is not Outcome.LOST):
             return record
         told = account.record
-        ended_at = told.ended_at if told.ended_at is None else max(told.ended_at, record.arrived_at)
-        if told.outcome in (None, Outcome.LOST) and record.ended_at is not None:
+        if told.ended_at is None or (told.outcome in (None, Outcome.LOST) and record.ended_at is not None):
             return record
+        ended_at = max(self._not_heard(told.ended_at, account), record.arrived_at)
+        self._is_told("ended_at", account)
         return replace(record, ended_at=ended_at, ended_by=told.ended_by or record.ended_by, outcome=told.outcome)
 
     def _outcome(self, record: CallRecord) -> CallRecord:
@@ -329,17 +319,37 @@ class _Mending:
                     unmatched.remove(same)
                     if not account.slack:
                         kept[same] = _completed(kept[same], each, self._unheard)
-                elif self._unheard(each.at) or self._unheard(each.at + account.slack):
-                    kept.append(each)
+                elif within((each.at, each.at + account.slack), self._spans):
+                    unheard = replace(each, at=self._not_heard(each.at, account))
+                    taken = next((number for number in unmatched if self._is_taking(kept[number], unheard)), None)
+                    if taken is None:
+                        kept.append(unheard)
+                    else:
+                        unmatched.remove(taken)
+                        kept[taken] = _completed(unheard, kept[taken], lambda at: False)
+                    self._is_told("transfers", account)
         return tuple(sorted(kept, key=lambda each: each.at))
+
+    def _is_taking(self, heard: Transfer, unheard: Transfer) -> bool:
+        """Whether what sounded like one desk leaving and another staying was the other taking what was passed on."""
+        if heard.kind is not TransferKind.CONFERENCE or heard.at < unheard.at:
+            return False
+        return (unheard.answered_at is None or abs(heard.at - unheard.answered_at) <= SAME_STEP
+                or any(since <= unheard.at and heard.at == until for since, until in self._spans))
 
     def _queues(self) -> tuple[str, ...]:
         joins = _joins(self._base)
         for account in self._told:
+            unmatched = list(joins)
             for each in _joins(account.record):
-                if not any(other.detail == each.detail and abs(other.at - each.at) <= SAME_STEP for other in joins):
-                    joins.append(each)
-        return tuple(each.detail for each in sorted(joins, key=lambda each: each.at))
+                same = [other for other in unmatched if other.queue == each.queue and not (
+                    other.dated and each.dated and abs(other.at - each.at) > SAME_STEP)]
+                nearest = min(same, key=lambda other: abs(other.at - each.at), default=None)
+                if nearest is not None:
+                    unmatched.remove(nearest)
+                if nearest is None or (each.dated and not nearest.dated):
+                    joins = [*(other for other in joins if other is not nearest), each]
+        return tuple(each.queue for each in sorted(joins, key=lambda each: each.at))
 
     def _desks(self) -> tuple[str, ...]:
         known = [self._base.desks, *(each.record.desks for each in self._told)]
@@ -350,12 +360,18 @@ class _Mending:
         for account in self._told:
             for each in account.record.steps:
                 unheard = self._source is None and self._unheard(each.at)
-                if (unheard or self._source is not None) and not any(
-                        other.step == each.step and abs(other.at - each.at) <= SAME_STEP for other in steps):
+                if (unheard or self._source is not None) and not any(_same_step(other, each) for other in steps):
                     steps.append(each)
-        if self._arrival_told:
-            steps = [each for each in steps if each.step != FOUND]
+        gone = {FOUND, WHOLE_SECONDS} if self._arrival_told else {WHOLE_SECONDS}
+        steps = [each for each in steps if each.step not in gone]
+        if self._cut_off:
+            steps.append(Step(self._base.arrived_at, WHOLE_SECONDS, " ".join(sorted(self._cut_off))))
         return tuple(sorted(steps, key=lambda each: each.at))
+
+
+def _same_step(one: Step, two: Step) -> bool:
+    same = one.step == two.step and (one.detail == two.detail or one.step != "queue")
+    return same and abs(one.at - two.at) <= SAME_STEP
 
 
 def _is_found(record: CallRecord) -> bool:
@@ -374,12 +390,8 @@ def _not_before(at: Instant, record: CallRecord) -> CallRecord:
                    talking_at=later(record.talking_at), ended_at=later(record.ended_at))
 
 
-def _overlap(between: Span, spans: Sequence[Span]) -> bool:
-    return _within(between, spans)
-
-
-def _meet(one: tuple[Instant | None, Instant | None], two: tuple[Instant | None, Instant | None]
-          ) -> tuple[Instant | None, Instant | None]:
+def _meet(one: Between, two: Between
+          ) -> Between:
     """What both leave possible; where they contradict each other, what the better source says."""
     low = max((each for each in (one[0], two[0]) if each is not None), default=None)
     high = min((each for each in (one[1], two[1]) if each is not None), default=None)
@@ -399,8 +411,15 @@ def _completed(kept: Transfer, told: Transfer, unheard: Callable[[Instant], bool
     return replace(kept, answered_at=answered_at, ended_at=ended_at, to=kept.to or told.to)
 
 
-def _joins(record: CallRecord) -> list[Step]:
-    """The queues of a record, each with its moment; one whose moment is not told has the one before it."""
+class _Join(NamedTuple):
+    """A queue that was joined. Not `dated`: nobody told when, and it has the moment of the one before it."""
+
+    at: Instant
+    queue: str
+    dated: bool
+
+
+def _joins(record: CallRecord) -> list[_Join]:
     steps = [each for each in record.steps if each.step == "queue"]
     at, joins = record.asked_at or record.arrived_at, []
     for queue in record.queues:
@@ -408,5 +427,5 @@ def _joins(record: CallRecord) -> list[Step]:
         if step is not None:
             steps.remove(step)
             at = step.at
-        joins.append(Step(at, "queue", queue))
+        joins.append(_Join(at, queue, step is not None))
     return joins

@@ -8,10 +8,10 @@ from pathlib import Path
 import structlog
 from sqlite_utils import Database
 
+from slmon.core.account import Account
 from slmon.core.coverage import GapTold
 from slmon.core.facts import CallRecord, CallUnaccounted, GapMarked
 from slmon.core.instant import SECOND, Instant
-from slmon.core.reconcile import Account
 from slmon.privacy import CallerKey, kept_caller
 from slmon.store import kept, schema
 from slmon.store.kept import Deed, Kept, Mend, Note, Purge

@@ -8,10 +8,10 @@ from typing import assert_never
 
 from sqlite_utils import Database
 
+from slmon.core.account import Account
 from slmon.core.coverage import GapTold
 from slmon.core.facts import CallId, CallRecord, CallUnaccounted, GapMarked, Quality
 from slmon.core.instant import SECOND, Instant
-from slmon.core.reconcile import Account
 from slmon.store.mending import Mended, account_from, account_json, write_account, write_gap_told, write_mended
 from slmon.store.rows import COLUMNS, call_row, record_from, record_json, step_rows, text, transfer_rows
 

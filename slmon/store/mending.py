@@ -5,10 +5,10 @@ from dataclasses import dataclass, fields
 
 from sqlite_utils import Database
 
+from slmon.core.account import Account
 from slmon.core.coverage import GapTold, joined
 from slmon.core.facts import CallId, CallRecord, Outcome, Quality
 from slmon.core.instant import Instant
-from slmon.core.reconcile import Account
 from slmon.store.rows import record_from, record_json, text
 
 _UNTOLD = {"steps", "caller", "quality"}        # the journey follows from the rest; a caller is nobody's business

@@ -14,10 +14,10 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
+from slmon.core.account import Account
 from slmon.core.coverage import GapTold, told_by
 from slmon.core.facts import FOUND, CallId, CallRecord, CallUnaccounted, GapMarked, Quality, Step, Transfer
 from slmon.core.instant import Instant
-from slmon.core.reconcile import Account
 from slmon.store.mending import Correction, account_from
 from slmon.store.rows import COLUMNS, record_from, record_of, step_of, transfer_of
 from slmon.store.schema import BUSY_SECONDS, StoreError, migrations, refuse_foreign

@@ -20,11 +20,12 @@ from slmon.backfill.cdr import cdr_accounts, cdr_moment
 from slmon.backfill.cel import cel_accounts, cel_moment
 from slmon.backfill.files import once
 from slmon.backfill.queue_log import queue_log_accounts, queue_log_moment
+from slmon.core.account import BEGINNING, END, Account, unwatched
 from slmon.core.callbook import SAME_ID_AGAIN
 from slmon.core.events import Event, SnapshotTaken, StreamLost
 from slmon.core.facts import CallArrived, CallId, ClockStepped, Fact, Quality
 from slmon.core.instant import SECOND, Instant
-from slmon.core.reconcile import BEGINNING, END, Account, reconciled, unwatched
+from slmon.core.reconcile import reconciled
 from slmon.core.switchboard import Switchboard
 
 HEAD = 2                         # bytes that say how the rest is cut
