@@ -264,6 +264,43 @@ async def test_a_logout_ends_the_session_wherever_its_cookie_was_copied_to_and_a
     assert await status_of(later, "/metrics", headers=copied) == 401
 
 
+# -- streams that are open when the right to them ends
+
+async def rest_of_stream(client: Client, path: str, end: Callable[[], Awaitable[object]]) -> bytes:
+    """What a stream still sends after its right has ended; it has to end."""
+    async with client.get(path) as response, asyncio.timeout(10):
+        assert (await response.content.readline()).startswith(b"data: ")
+        await end()
+        return await response.content.read()
+
+
+async def test_an_open_stream_ends_with_its_login(visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("slmon.web.stream.RIGHT_SECONDS", 0.05)
+    client = await visit(guarded())
+    await log_in(client, "viewer")
+    await rest_of_stream(client, "/stream/odense", lambda: client.post("/logout", headers=origin(client)))
+    await log_in(client, "viewer")
+    with time_machine.travel(time.time()) as clock:
+        async def half_a_day_passes() -> None:
+            clock.shift(13 * 3600)
+        await rest_of_stream(client, "/stream/odense", half_a_day_passes)
+
+
+async def test_a_kiosks_open_stream_ends_with_its_last_day_and_another_goes_on(
+        visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("slmon.web.stream.RIGHT_SECONDS", 0.05)
+    kiosks = [Kiosk("tv-odense", ("odense",), until=date(2026, 11, 23)), Kiosk("tv-syd", ("odense",))]
+    client = await visit(guarded(access(kiosks=kiosks)))
+    with time_machine.travel("2026-11-23T22:00:00+00:00") as clock:
+        async def the_day_is_over() -> None:
+            clock.shift(2 * 3600)
+        async with client.get(f"/kiosk/{token('tv-syd')}/stream/odense") as other:
+            await rest_of_stream(client, f"/kiosk/{token()}/stream/odense", the_day_is_over)
+            for _ in range(2):                # the second one comes after that
+                assert (await other.content.readline()).startswith(b"data: ")
+                await other.content.readline()
+
+
 # -- logins
 
 async def test_a_wrong_name_and_a_wrong_password_are_answered_alike(visit: Visit) -> None:

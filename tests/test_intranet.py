@@ -191,6 +191,7 @@ async def test_boards_are_counted_by_what_they_are_opened_on_and_nobody_is(visit
                           ("/board/nowhere", {})):
         response = await client.get(path, headers=headers)
         assert "Set-Cookie" not in response.headers
+        await client.head(path, headers=headers)          # as a board looks whether its page still stands
     assert {kind: count for (_, kind), count in house.visits.seen.items()} == {
         "wall": 2, "phone": 2, "kiosk": 2, "embed": 1}
 

@@ -23,6 +23,7 @@ LOOK_SECONDS = 0.01         # so long at least from one look at all views to the
 LOOKING_SHARE = 5.0         # and so many times as long as a look worked, up to COALESCE_SECONDS, where views are many
 BEHIND_SECONDS = 10.0       # a browser that reads nothing for so long is dropped
 SEND_BUFFER = 64 * 1024     # what the kernel may hold for a browser that does not read: some tens of pictures
+RIGHT_SECONDS = 30.0        # so often a stream is asked whether it still may: a login ends, a kiosk's last day passes
 OF_ONE_ADDRESS = 100        # boards that one house may have open, whatever proxy it comes through
 BATCH = 250                 # browsers written to before the event loop gets its turn
 
@@ -120,8 +121,9 @@ class Streams:
             worked = time.thread_time() - began
             await asyncio.sleep(min(COALESCE_SECONDS, max(LOOK_SECONDS, LOOKING_SHARE * worked)))
 
-    async def follow(self, view: str, request: web.Request, whose: str = "") -> web.StreamResponse:
-        """Stream the view to a browser until it leaves or the house closes. `whose` it is; "": of any of many.
+    async def follow(self, view: str, request: web.Request, whose: str = "",
+                     may_stay: Callable[[], bool] = lambda: True) -> web.StreamResponse:
+        """Stream the view to a browser until it leaves, may not stay or the house closes. `whose`; "": anybody's.
 
         Raises TooManyBrowsers at a cap.
         """
@@ -142,7 +144,10 @@ class Streams:
             browser.chunked = "Transfer-Encoding" in response.headers
             await response.write(self._greeting(view, audience))   # takes the headers with it
             browser.listening = True
-            await browser.gone
+            while not browser.gone.done():
+                await asyncio.wait([browser.gone], timeout=RIGHT_SECONDS)
+                if not may_stay():
+                    browser.leave()
         except ConnectionResetError:
             pass   # a closed tab, not an error
         finally:

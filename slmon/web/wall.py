@@ -9,6 +9,7 @@ from slmon.web.access import Reception
 from slmon.web.guard import VISITOR, content_policy, page, retry_later
 from slmon.web.house import House
 from slmon.web.pages import Pages
+from slmon.web.rooms import Role
 from slmon.web.stream import Streams, TooManyBrowsers
 from slmon.web.visits import Kind
 
@@ -29,13 +30,13 @@ class Wall:
         """The page; its figures come by the stream."""
         view = asked_view(self._house, request)
         if "turn" not in request.query:                  # one of several that take turns was counted with them
-            self._house.visits.saw(view.name, _kind(request))
+            self._saw(view, _kind(request), request)
         return self._board(view, request)
 
     async def embed(self, request: web.Request) -> web.Response:
         """The same page for a frame elsewhere: the only one that others may frame."""
         view = asked_view(self._house, request)
-        self._house.visits.saw(view.name, Kind.EMBED)
+        self._saw(view, Kind.EMBED, request)
         response = self._board(view, request)
         response.headers["Content-Security-Policy"] = content_policy(self._house.frame_ancestors)
         return response
@@ -44,19 +45,27 @@ class Wall:
         """Boards of several views, one after another; of one view its board."""
         views, seconds = self._in_turns(request)
         for view in views:
-            self._house.visits.saw(view.name, Kind.KIOSK)
+            self._saw(view, Kind.KIOSK, request)
         if len(views) == 1:
             return self._board(views[0], request)
         return page(self._pages.turns(views, seconds, request.path, request.query, door_of(request)))
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
-        """The pictures, for as long as the browser stays."""
+        """The pictures, for as long as the browser stays and may."""
         view = asked_view(self._house, request)
+
+        def may_stay() -> bool:
+            return self._reception.visitor(request).may_enter(Role.VIEWER, view.name)
+
         try:
-            return await self._streams.follow(view.name, request, self._reception.household(request))
+            return await self._streams.follow(view.name, request, self._reception.household(request), may_stay)
         except TooManyBrowsers as error:
             self._house.visits.refuse(error.reason)
             return web.Response(status=503, text="Too many boards are open.\n", headers=retry_later())
+
+    def _saw(self, view: View, kind: Kind, request: web.Request) -> None:
+        if request.method == "GET":                      # by HEAD a board looks whether its page still stands
+            self._house.visits.saw(view.name, kind)
 
     def _board(self, view: View, request: web.Request) -> web.Response:
         return page(self._pages.board(view, self._house.views, request.path, request.query, door_of(request)))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from access_house import PASSWORD, access, guarded, token
 from ami_server import Proxy
 from browsing import BROWSER_MARKS, OUTSIDE, SIZES, Visit, gap, mood, scenes
 from playwright.async_api import Browser, expect
@@ -116,6 +117,42 @@ async def test_when_the_server_goes_the_board_says_so_and_when_it_is_back_it_liv
     async with serve(make_app(house_of(Scene())), "127.0.0.1", port):
         await mood(page, "rest")
         await expect(page.locator("#live")).to_have_text("live")
+
+
+async def test_a_board_whose_login_is_over_shows_the_login_and_goes_on_after_it(
+        visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("slmon.web.stream.RIGHT_SECONDS", 0.1)
+    page = await visit(guarded(), "login?next=/kiosk%3Fviews%3Dsyd")
+
+    async def log_in() -> None:
+        await page.get_by_label("Brugernavn").fill("viewer")
+        await page.get_by_label("Adgangskode").fill(PASSWORD)
+        await page.get_by_role("button", name="Log ind").click()
+        await mood(page, "rest")
+
+    await log_in()
+    other = await page.context.new_page()
+    await other.goto(re.sub("/kiosk.*", "/login", page.url))
+    await other.get_by_role("button", name="Log ud").click()
+    await expect(page.get_by_role("heading", name="Log ind")).to_be_visible()
+    await log_in()
+    assert "/kiosk?views=syd" in page.url
+
+
+async def test_a_kiosk_that_was_taken_out_says_so_and_lives_again_when_it_is_back(visit: Visit) -> None:
+    async with serve(make_app(guarded()), "127.0.0.1", 0) as url:
+        port = int(re.findall(r":(\d+)/", url)[0])
+        page = await visit(url, f"kiosk/{token()}/")
+        await mood(page, "rest")
+    async with serve(make_app(guarded(access(kiosks=[]))), "127.0.0.1", port):
+        await expect(page.locator("#message-title")).to_have_text("Tavlen vises ikke længere på denne adresse",
+                                                                  timeout=30_000)
+        await mood(page, "stale")
+        for width, height in SIZES:
+            await page.set_viewport_size({"width": width, "height": height})
+            assert await page.evaluate(OUTSIDE) == [], (width, height)
+    async with serve(make_app(guarded()), "127.0.0.1", port):
+        await mood(page, "rest")
 
 
 async def test_a_house_with_too_many_boards_takes_one_in_when_it_can(chromium: Browser, visit: Visit) -> None:

@@ -8,6 +8,7 @@ import { moodOf } from "./mood.js";
 import { drawNotices } from "./notices.js";
 import { el, put } from "./page.js";
 import { onPause } from "./pause.js";
+import { showLogin, whyRefused } from "./refused.js";
 import { Sound } from "./sound.js";
 import { Stream } from "./stream.js";
 import { makeWords } from "./words.js";
@@ -21,6 +22,7 @@ let picture = null;
 let shown = null;               // the picture whose digits stand on the board
 let shownAt = -Infinity;
 let kind = "";
+let withdrawn = false;          // this address shows no board any more
 let heldSince = null;           // by the server's clock, while somebody holds the board
 
 const sound = new Sound();
@@ -28,14 +30,21 @@ const stream = new Stream(board.stream, (newest) => {
   if (newest.time.version !== board.version) reloadSoon();
   if (clock.silence > 30) clock.forget();      // after sleep or a restart the old offsets mean nothing
   picture = newest;
+  withdrawn = false;
   clock.heard(newest.time.at);
+  draw();
+}, async () => {
+  const why = await whyRefused();
+  if (why === "login") showLogin();
+  withdrawn = why === "withdrawn";
   draw();
 });
 
 function draw() {
   if (document.hidden) return;
-  const mood = heldSince === null ? moodOf(picture, clock, stream.sinceOpened, board.silent_after)
-    : { kind: "stale", why: "held", since: heldSince };
+  const mood = heldSince !== null ? { kind: "stale", why: "held", since: heldSince }
+    : withdrawn ? { kind: "stale", why: "withdrawn", since: picture?.time.at ?? null }
+      : moodOf(picture, clock, stream.sinceOpened, board.silent_after);
   const turned = mood.kind !== kind;
   kind = mood.kind;
   document.documentElement.dataset.mood = kind;

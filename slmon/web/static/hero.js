@@ -123,6 +123,7 @@ function stale(mood, words) {
     return { title, more: from };
   }
   if (mood.why === "held") return { title: _("On hold since %(time)s", { time }), more: `${from} ${_("The space bar lets the board go on.")}` };
+  if (mood.why === "withdrawn") return { title: _("The board is no longer shown at this address"), more: _("Ask those who look after slmon here.") };
   if (mood.why === "silent") return { title: _("Nothing heard from the telephone system since %(time)s", { time }), more: from };
   const again = _("The board tries again by itself.");
   if (time === null) return { title: _("No connection to the server"), more: again };

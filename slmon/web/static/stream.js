@@ -13,9 +13,10 @@ export class Stream {
   #openedAt = 0;
   #wanted = false;
 
-  constructor(address, onPicture) {
+  constructor(address, onPicture, onRefused) {
     this.address = address;
     this.onPicture = onPicture;
+    this.onRefused = onRefused;
     document.addEventListener("visibilitychange", () => (document.hidden ? this.#pause() : this.#resume()));
     addEventListener("pagehide", () => this.#pause());
     addEventListener("pageshow", () => this.#resume());
@@ -62,7 +63,10 @@ export class Stream {
       this.#delay = FIRST_DELAY;
       this.onPicture(JSON.parse(event.data));
     };
-    source.onerror = () => this.#again();
+    source.onerror = () => {
+      if (source.readyState === EventSource.CLOSED) this.onRefused();      // an answer, but no stream
+      this.#again();
+    };
   }
 
   #again() {
