@@ -210,6 +210,8 @@ def differs(true: CallRecord, record: CallRecord) -> Iterator[str]:
         really, said = getattr(true, name), getattr(record, name)
         late = SECOND if name in record.whole_seconds else 0
         early = SECOND if record.quality is Quality.RESUMED or _is_listed(record) else 0
+        if said is None and name == "asked_at" and record.quality is not Quality.LIVE:
+            continue                                     # nobody tells
         if (really is None) != (said is None) or (really is not None and not (
                 said - early - NEAR <= really <= said + late + early + NEAR)):
             yield f"{name} {_off(said, really)} of when it was"

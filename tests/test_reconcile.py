@@ -83,11 +83,19 @@ def test_a_ring_in_that_an_exact_source_confirms_is_exact():
 
 
 def test_intervals_of_two_sources_meet():
+    live = record(asked_at=32, answered_between=(at(40), at(44)), ended_at=60, outcome=Outcome.ANSWERED,
+                  quality=Quality.RESUMED)
+    told = queue_log(arrived=32, answered_between=(at(43), at(45)), outcome=Outcome.ANSWERED)
+    (found,) = reconciled([live], [told], WATCHED)
+    assert found.answered_between == (at(43), at(44))
+
+
+def test_who_was_there_after_the_gap_need_not_have_been_the_first():
     live = record(asked_at=32, answered_between=(at(44), at(50)), ended_at=60, outcome=Outcome.ANSWERED,
                   quality=Quality.RESUMED)
-    told = queue_log(arrived=32, answered_between=(at(40), at(45)), outcome=Outcome.ANSWERED)
+    told = queue_log(arrived=32, answered_between=(at(43.5), at(44.5)), outcome=Outcome.ANSWERED)
     (found,) = reconciled([live], [told], WATCHED)
-    assert found.answered_between == (at(44), at(45))
+    assert found.answered_between == (at(43.5), at(44.5))
 
 
 def test_a_source_that_contradicts_changes_no_answer_that_was_heard():
@@ -148,6 +156,13 @@ def test_a_hand_over_in_the_gap_is_added_and_one_that_was_heard_is_not_told_twic
     assert found.transfers == (heard, unheard)
 
 
+def test_a_hand_over_that_was_heard_of_a_call_whose_answer_was_not_is_added():
+    live = record(asked_at=32, ended_at=70, outcome=Outcome.VOICEMAIL)
+    told = Transfer(TransferKind.ATTENDED, at(55), "107")
+    (found,) = reconciled([live], [cel(**ANSWERED | {"ended_at": 70}, transfers=(told,))], WATCHED)
+    assert (found.outcome, found.transfers) == (Outcome.ANSWERED, (told,))
+
+
 def test_a_second_source_names_the_queue():
     told = [cel(**ANSWERED), queue_log(arrived=42, queues=("dagpenge",), steps=(Step(at(42), "queue", "dagpenge"),))]
     (found,) = reconciled([LOST], told, WATCHED)
@@ -163,6 +178,12 @@ def test_the_line_is_taken_from_a_source_of_whole_seconds_where_the_list_did_not
     found = record(arrived=48, quality=Quality.RESUMED, steps=(Step(at(50), FOUND),))
     (told,) = reconciled([found], [cel(SECOND - 1, arrived=48, line="Dagpenge", dialled="70200110")], WATCHED)
     assert (told.arrived_at, told.line, told.dialled) == (at(48), "Dagpenge", "70200110")
+
+
+def test_a_pick_up_that_was_heard_before_the_gap_counts_though_they_came_together_within_it():
+    live = record(asked_at=32, ended_at=60, outcome=Outcome.ABANDONED)
+    (found,) = reconciled([live], [cel(**ANSWERED | {"answered_at": 39.2, "talking_at": 40.2})], WATCHED)
+    assert (found.outcome, found.answered_at) == (Outcome.ANSWERED, at(39.2))
 
 
 def test_a_queue_that_a_list_told_of_after_the_gap_is_no_second_one():

@@ -100,13 +100,14 @@ class Merging:
             between, talking_at = first
         elif exact is not None and self._arrival_heard and not self._unheard(exact):
             return record
+        heard = between
         for account in self._told:
             told = self._pick_up(account, record)
             if told is None:
                 continue
             if between is None and not self._may_be_answered(record, account):
                 continue
-            if between is None:
+            if between is None or (between is heard and self._may_be_earlier(told, between, record)):
                 between, talking_at = told, account.record.talking_at
             else:
                 met = _meet(between, told)
@@ -121,6 +122,13 @@ class Merging:
                            talking_at=None if talking_at is None else max(low, talking_at))
         return replace(record, answered_at=None, answered_between=between, talking_at=talking_at)
 
+    def _may_be_earlier(self, told: Between, heard: Between, record: CallRecord) -> bool:
+        """Whether whoever was there after a gap need not have been the first: a source tells of a pick-up within it."""
+        if self._source is not None or heard[0] is None or heard[0] == heard[1] or told[1] is None:
+            return False
+        behind = within((record.arrived_at, heard[0] - 1), self._spans)
+        return behind and told[1] < (END if heard[1] is None else heard[1])
+
     def _answer_before(self, heard: Between | None, record: CallRecord) -> tuple[Span, Instant | None] | None:
         """An answer that lay in a gap before the one that was heard: it was passed on while nobody listened.
 
@@ -132,7 +140,7 @@ class Merging:
             low, high = self._pick_up(account, record) or (None, None)
             if low is None or high is None:
                 continue
-            if high + SAME_MOMENT >= heard[0] or not within((low, high), self._spans):
+            if high + SAME_MOMENT >= heard[0] or not self._may_be_unheard((low, high), account):
                 return None
             return (max(low, self._not_heard(low, account)), high), account.record.talking_at
         return None
@@ -144,8 +152,13 @@ class Merging:
         better = self._told[:self._told.index(account)]
         if any(each.record.outcome not in (None, Outcome.LOST) for each in better):
             return False
-        low, high = self._pick_up(account, record) or (None, None)
-        return within((BEGINNING if low is None else low, END if high is None else high), self._spans)
+        return self._may_be_unheard(self._pick_up(account, record) or (None, None), account)
+
+    def _may_be_unheard(self, picked_up: Between, account: Account) -> bool:
+        """Whether the answer, from the pick-up until both were together, may reach into a gap."""
+        low, high = picked_up
+        last = END if high is None else max(high, (account.record.talking_at or high) + account.slack)
+        return within((BEGINNING if low is None else low, last), self._spans)
 
     def _pick_up(self, account: Account, record: CallRecord) -> Between | None:
         """When this source says the phone was picked up, by the clock that told the ring-in of the record."""
@@ -201,7 +214,7 @@ class Merging:
                     unmatched.remove(same)
                     if not account.slack:
                         kept[same] = _completed(kept[same], each, self._unheard)
-                elif within((each.at, each.at + account.slack), self._spans):
+                elif within((each.at, each.at + account.slack), self._spans) or self._was_no_talk(record, each.at):
                     unheard = replace(each, at=self._not_heard(each.at, account))
                     taken = next((number for number in unmatched if self._is_taking(kept[number], unheard)), None)
                     if taken is None:
@@ -211,6 +224,11 @@ class Merging:
                         kept[taken] = _completed(unheard, kept[taken], lambda at: False)
                     self._is_told("transfers", account)
         return tuple(sorted(kept, key=lambda each: each.at))
+
+    def _was_no_talk(self, record: CallRecord, at: Instant) -> bool:
+        """Whether the call that is known as answered now was not by then, so that nobody could hear it passed on."""
+        low, _ = self._base.answered_between or (self._base.answered_at, None)
+        return record.answer_bounds is not None and (low is None or low > at)
 
     def _is_taking(self, heard: Transfer, unheard: Transfer) -> bool:
         """Whether what sounded like one desk leaving and another staying was the other taking what was passed on."""
