@@ -423,7 +423,7 @@ class Switch(RuleBasedStateMachine):
         board = self.board
         kept = {"calls": board.calls, "legs": board.wiring.legs, "bridges": board.wiring.bridges,
                 "by leg": board._by_leg, "by link": board._by_link, "deadlines": board._deadlines,
-                "over": board._over, "at the door": board._at_the_door, "held back": board._held_back,
+                "over": board._over, "held back": board._held_back,
                 "ended legs": board._ended_legs, "clocks": board._clock_of}
         assert {name: dict(each) if isinstance(each, dict) else list(each) for name, each in kept.items() if each} == {}
 

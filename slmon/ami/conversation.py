@@ -20,8 +20,8 @@ AGENT_EVENTS = frozenset({"QueueCallerJoin", "QueueCallerLeave", "QueueMemberSta
 """What the rights `call` and `agent` let through on any busy day; lists never name these."""
 
 _UNANSWERED = 100             # actions whose answers may be yet to come, though nobody waits any more
-_TIMELESS = 10_000            # messages held while no time was told: after that none will be
-_MEMBERS = 20_000             # phones in queues
+MOST_TIMELESS = 10_000        # messages held while no time was told: after that none will be
+MOST_MEMBERS = 20_000         # phones in queues
 _LIST_AT_MOST = 6             # times as long as an answer may take, for as long as its items come
 
 _STAMP = re.compile(r"(\d{1,11})\.(\d{6})", re.ASCII)
@@ -168,7 +168,7 @@ class Conversation(asyncio.Protocol):
         before = self._translator.at
         events = self._translator.translate(heard, self._fresh)
         last = self._translator.at
-        if self._translator.holds > _TIMELESS:
+        if self._translator.holds > MOST_TIMELESS:
             self._end("the PBX tells no time")
             return
         if events or last != before:
@@ -217,7 +217,7 @@ class Conversation(asyncio.Protocol):
         if complete is None:
             return False
         self._items_listed += 1
-        if name == "QueueMember" and len(self._members) < _MEMBERS:
+        if name == "QueueMember" and len(self._members) < MOST_MEMBERS:
             self._members.add(values[4])
         elif name.endswith("Complete"):
             if name == "CoreShowChannelsComplete":

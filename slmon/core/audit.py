@@ -60,7 +60,6 @@ class Audit(CallBook):
         begun = now - FORGOTTEN_AFTER
         for leg in list(takewhile(lambda leg: leg.started_at < begun, self.wiring.legs.values())):    # oldest first
             if leg.listed_at < begun and leg.id not in self._by_leg:
-                self._at_the_door.pop(leg.id, None)
                 self.wiring.forget(leg)
 
     def _was_over(self, listed: SnapshotLeg) -> bool:

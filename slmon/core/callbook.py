@@ -47,6 +47,7 @@ SAME_ID_AGAIN = 3600 * SECOND   # ids start over after a restart of the PBX: an 
 LISTED_SLACK = SECOND // 2      # a list tells an age in whole seconds, cut off: half a second either way
 TOGETHER = 2 * SECOND           # a transfer, the parking it meant, and the going of the desk are told this near
 CONFIRM = SECOND                # the park extension shows only after the transfer to it
+MOST_LEGS = 50_000              # at once, ended ones of the last seconds among them
 MOST_DOORS = 1000               # endpoints: a trunk is one, a peer without a name is one for each address
 MOST_LINKS = 1000               # ids that the switch ties one call to
 MOST_OVER = 10_000              # legs that outlive their calls, remembered; the switch's list lets go of them
@@ -112,8 +113,7 @@ class CallBook(ABC):
         self._gap_since: Instant | None = None
         self._gap_set_by = 0
         self._listed_since: Instant | None = None     # while a snapshot is read: what was seen last before it
-        self._held_back: list[Call] = []              # calls to judge when the gap is over
-        self._at_the_door: dict[LegId, str] = {}      # announced as Down in a door: its caller
+        self._held_back: dict[CallId, Call] = {}      # calls to judge when the gap is over
         self._over: dict[LegId, Over] = {}            # member legs whose call is over and that may live on
 
     @property
@@ -158,8 +158,8 @@ class CallBook(ABC):
         if due is Due.JUDGE:
             if self._gap_since is None or at - SETTLE <= self._gap_since:
                 self._judge(call, at - SETTLE)
-            else:
-                self._held_back.append(call)             # it may have been answered while nobody listened
+            elif self.calls.get(call.id) is call:
+                self._held_back[call.id] = call             # it may have been answered while nobody listened
         elif due is Due.SEAL:
             self._seal(call)
 
@@ -321,6 +321,7 @@ class CallBook(ABC):
     def _drop(self, call: Call) -> None:
         del self.calls[call.id]
         self._changed.pop(call.id, None)
+        self._held_back.pop(call.id, None)
         self._by_leg.pop(call.leg.id, None)
         for link in call.links:
             if self._by_link.get(link) is call:

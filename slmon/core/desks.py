@@ -19,7 +19,9 @@ _NUMBERS = {1: "NOT_INUSE", 2: "INUSE", 3: "BUSY", 4: "INVALID", 5: "UNAVAILABLE
             8: "ONHOLD"}
 
 
-MOST_DESKS = 20_000
+MOST_DESKS = 20_000              # phones
+MOST_PLACES = 50_000             # of phones in queues
+MOST_QUEUES = 200                # that one phone serves
 
 
 class Desks:
@@ -38,7 +40,7 @@ class Desks:
         state = _STATES.get(event.state)
         if not slash or technology == "Local" or state is None:
             return []
-        if event.device not in self._states and len(self._states) >= MOST_DESKS:
+        if not self._has_room(event.device):
             return []
         self._states[event.device] = state
         return self._tell(event.device, event.at)
@@ -48,14 +50,26 @@ class Desks:
         desk = event.device          # a hint, or a Local interface, stands for its desk as it is
         if not event.present:
             desk = self._devices.pop((event.queue, event.interface), desk)
+            if desk not in self._said:
+                return []
             self._queues.get(desk, {}).pop(event.queue, None)
             return self._tell(desk, event.at)
+        if not self._has_room(desk, event):
+            return []
         self._devices[event.queue, event.interface] = desk
         self._queues.setdefault(desk, {})[event.queue] = event.paused
         state = _STATES.get(_NUMBERS.get(event.status, ""))
         if state is not None:
             self._states[desk] = state
         return self._tell(desk, event.at)
+
+    def _has_room(self, desk: str, member: MemberChanged | None = None) -> bool:
+        """Whether so many are still to be kept; no house has as many, but a name may be made up."""
+        if desk not in self._said and len(self._said) >= MOST_DESKS:
+            return False
+        if member is None or (member.queue, member.interface) in self._devices:
+            return True
+        return len(self._devices) < MOST_PLACES and len(self._queues.get(desk, ())) < MOST_QUEUES
 
     def listed(self, members: tuple[MemberChanged, ...], devices: tuple[DeviceChanged, ...],
                at: Instant) -> list[DeskChanged]:

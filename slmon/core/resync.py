@@ -152,7 +152,7 @@ class Resync(CallBook):
         if self._gap_since is not None:
             self._say(GapMarked(self.pbx, self._gap_since, at, self._gap_reason, self.hidden.gap_over()))
             self._gap_since = None
-        for call in self._held_back:
+        for call in self._held_back.values():
             self._due(at + SETTLE, Due.JUDGE, call)
         self._held_back.clear()
 

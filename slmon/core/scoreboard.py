@@ -31,6 +31,7 @@ from slmon.core.tally import Tally, bounds_with
 from slmon.core.totals import Totals
 
 SAME_ID_AGAIN = 3600 * SECOND     # later than this the same id is another call: the PBX counts anew
+MOST_CALLS = 100_000              # of a day that are counted one by one; no house has as many
 KEPT = 26 * 3600 * SECOND         # a day of 25 hours and a little, for facts that come late
 
 
@@ -170,6 +171,9 @@ class Scoreboard:
         known = self._latest.get(fact.call)
         if known is not None and abs(fact.at - known.arrived_at) <= SAME_ID_AGAIN:
             return
+        if len(self._kept) >= MOST_CALLS:
+            self._count_unplaced(CallUnaccounted(fact.call, fact.at, "too_many"))
+            return
         call = CountedCall(fact.call, fact.at, fact.line, fact.in_hours, fact.excluded,
                            self._hours.day_of(fact.at), self._hours.half_hour(fact.at),
                            self._goals.goal_at(fact.at), self._bounds)
@@ -191,13 +195,16 @@ class Scoreboard:
         call = self._latest.get(fact.call)
         if call is None:
             if isinstance(fact, CallUnaccounted):
-                self._unplaced[self._hours.day_of(fact.at)] += 1
-                self.totals.count_unplaced(fact)
+                self._count_unplaced(fact)
             return
         if call.is_news(fact):
             self._take_in(call, fact)
             if not retold:
                 self.totals.count(call, fact)
+
+    def _count_unplaced(self, fact: CallUnaccounted) -> None:
+        self._unplaced[self._hours.day_of(fact.at)] += 1
+        self.totals.count_unplaced(fact)
 
     def _take_in(self, call: CountedCall, fact: CallFact) -> None:
         """Every sheet that has the call counts it anew; one to which its first queue brings it counts it in."""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from slmon.core import events as ev
 from slmon.core.audit import Audit
 from slmon.core.call import MAX_STEPS, Call
-from slmon.core.callbook import CONFIRM, DISORDER, SAME_ID_AGAIN, SETTLE, CallBook, Due
+from slmon.core.callbook import CONFIRM, DISORDER, MOST_LEGS, SAME_ID_AGAIN, SETTLE, CallBook, Due
 from slmon.core.events import Event, LegState
 from slmon.core.facts import CallArrived, CallAsked, CallId, CallQueued, Fact, Place
 from slmon.core.goals import Goal
@@ -136,6 +136,9 @@ class Switchboard(HandOvers, Resync, Audit, CallBook):
             if event.at - known.started_at < SAME_ID_AGAIN:
                 return                                   # told twice
             self._lose_leg(known, event.at)
+        if len(self.wiring) >= MOST_LEGS:                # nothing is known of it until the switch lists what is there
+            self._stream_lost(ev.StreamLost(event.at, event.at, "more channels than can be followed"))
+            return
         leg = Leg(event.leg, event.channel, event.linked, event.at, event.state)
         leg.context, leg.exten = event.context, event.exten
         self.wiring.add(leg)
@@ -144,7 +147,7 @@ class Switchboard(HandOvers, Resync, Audit, CallBook):
         if event.state is LegState.RING and self._is_door(leg, event.context):
             self._arrive(leg, event.caller)
         elif event.state is LegState.DOWN and self._is_door(leg, event.context):
-            self._at_the_door[leg.id] = event.caller
+            leg.caller_at_door = event.caller
 
     def _is_door(self, leg: Leg, context: str) -> bool:
         """Whether a leg that rings in here is a member. A pipe never is: the switch made it."""
@@ -179,9 +182,10 @@ class Switchboard(HandOvers, Resync, Audit, CallBook):
         leg = self.wiring.legs.get(event.leg)
         if leg is None:
             return
-        if event.state is LegState.RING and leg.id in self._at_the_door and not leg.rung:   # chan_sip and others
+        if event.state is LegState.RING and leg.caller_at_door is not None and not leg.rung:   # chan_sip and others
             leg.context, leg.exten = leg.context, leg.exten or event.exten
-            self._arrive(leg, self._at_the_door.pop(leg.id))
+            self._arrive(leg, leg.caller_at_door)
+            leg.caller_at_door = None
         leg.state = event.state
         if event.state is LegState.UP and leg.up_at is None:
             self._line_up(leg, event.at)
@@ -235,8 +239,7 @@ class Switchboard(HandOvers, Resync, Audit, CallBook):
             self._came_through(leg.pair.met, event.context)
 
     def _gone(self, leg: Leg, at: Instant) -> None:
-        leg.ended_at = at
-        self._at_the_door.pop(leg.id, None)
+        leg.ended_at, leg.caller_at_door = at, None
         self._ended_legs.append((at, leg))
         member = self._by_leg.get(leg.id)
         if member is not None:
@@ -273,7 +276,6 @@ class Switchboard(HandOvers, Resync, Audit, CallBook):
             self._odd("unannounced_leg", event.at)
             return
         dest.rung = True
-        self._at_the_door.pop(dest.id, None)
         dialler = self.wiring.legs.get(event.leg)
         call = self._call_behind(dialler, event.linked or event.dest_linked)
         if call is None or (dialler is not None and self._is_human(dialler)):
