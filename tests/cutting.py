@@ -23,7 +23,7 @@ from slmon.config import Config, load
 from slmon.core import events as ev
 from slmon.core.account import Span, unwatched, within
 from slmon.core.events import Event, LegState
-from slmon.core.facts import FOUND, CallEnded, CallRecord, Fact, GapMarked, Outcome, Quality
+from slmon.core.facts import FOUND, UNHEARD, CallEnded, CallRecord, Fact, GapMarked, Outcome, Quality
 from slmon.core.instant import SECOND, Instant
 from slmon.core.reconcile import reconciled
 from slmon.core.switchboard import Switchboard
@@ -178,7 +178,7 @@ def wrong(truth: Iterable[CallRecord], records: Iterable[CallRecord], spans: Seq
             if not _within_a_gap(true, spans):
                 yield f"{true.call}: missing"
             continue
-        yield from (f"{true.call} ({record.quality}): {what}" for what in differs(true, record))
+        yield from (f"{true.call} ({record.quality}): {what}" for what in differs(true, record, spans))
     yield from (f"{call}: invented" for call in told)
 
 
@@ -186,7 +186,7 @@ def _within_a_gap(true: CallRecord, spans: Sequence[Span]) -> bool:
     return within((true.arrived_at - SECOND, true.arrived_at + SECOND), spans)
 
 
-def differs(true: CallRecord, record: CallRecord) -> Iterator[str]:
+def differs(true: CallRecord, record: CallRecord, spans: Sequence[Span]) -> Iterator[str]:
     """Everything told of this call that cannot be."""
     if record.outcome in (None, Outcome.LOST):
         if record.answer_bounds is not None:
@@ -210,20 +210,26 @@ def differs(true: CallRecord, record: CallRecord) -> Iterator[str]:
         really, said = getattr(true, name), getattr(record, name)
         late = SECOND if name in record.whole_seconds else 0
         early = SECOND if record.quality is Quality.RESUMED or _is_listed(record) else 0
+        if said is not None and name != "arrived_at":    # in a gap: no later, or no earlier, than it is said to be
+            stretches = [(since, until) for since, until in spans if since <= said and record.arrived_at <= until]
+            early = max([early, *(said - since for since, _ in stretches if name == "asked_at")])
+            late = max([late, *(until - said for _, until in stretches if name == "ended_at")])
         if said is None and name == "asked_at" and record.quality is not Quality.LIVE:
             continue                                     # nobody tells
         if (really is None) != (said is None) or (really is not None and not (
                 said - early - NEAR <= really <= said + late + early + NEAR)):
             yield f"{name} {_off(said, really)} of when it was"
-    if record.transferred is not true.transferred:
-        yield f"transferred {record.transferred}, really {true.transferred}"
-    if [each.kind for each in record.transfers] != [each.kind for each in true.transfers]:
-        yield (f"hand-overs {[(each.kind.value, each.at, each.to) for each in record.transfers]}, "
-               f"really {[(each.kind.value, each.at, each.to) for each in true.transfers]}")
     if not _is_part(record.queues, true.queues):
         yield f"queues {record.queues}, really {true.queues}"
     if record.line not in (None, true.line):
         yield f"line {record.line}, really {true.line}"
+    if record.transferred is not true.transferred and not record.transfer_untold:
+        yield f"transferred {record.transferred}, really {true.transferred}"
+    if any(step.step == UNHEARD for step in record.steps):
+        return                                           # how often, and how, nobody tells
+    if [each.kind for each in record.transfers] != [each.kind for each in true.transfers]:
+        yield (f"hand-overs {[(each.kind.value, each.at, each.to) for each in record.transfers]}, "
+               f"really {[(each.kind.value, each.at, each.to) for each in true.transfers]}")
 
 
 def _is_listed(record: CallRecord) -> bool:

@@ -253,6 +253,12 @@ def test_the_transfer_rate_has_three_bands(transferred: int, answered: int, expe
     assert band(transfer_rate(Tally(transferred=transferred, answered=answered)), GOAL) is expected
 
 
+def test_calls_of_which_nobody_can_tell_whether_they_were_handed_over_are_in_the_bounds_and_never_good():
+    rate = transfer_rate(Tally(transferred=1, answered=20, transfer_untold=2))
+    assert (rate.share, rate.bounds) == (0.05, (0.05, 0.15))
+    assert band(rate, GOAL) is Band.ATTENTION
+
+
 def test_no_minimum_still_needs_a_call():
     anything = Goal(minimum_calls=0)
     assert standing(Share(0, 0, 3), anything) is Standing.TOO_FEW

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slmon.core.account import Account, unwatched
-from slmon.core.facts import FOUND, CallId, CallRecord, EndedBy, Outcome, Quality, Step, Transfer, TransferKind
+from slmon.core.facts import FOUND, UNHEARD, CallId, CallRecord, EndedBy, Outcome, Quality, Step, Transfer, TransferKind
 from slmon.core.instant import SECOND
 from slmon.core.reconcile import reconciled, touched
 
@@ -161,6 +161,26 @@ def test_a_hand_over_that_was_heard_of_a_call_whose_answer_was_not_is_added():
     told = Transfer(TransferKind.ATTENDED, at(55), "107")
     (found,) = reconciled([live], [cel(**ANSWERED | {"ended_at": 70}, transfers=(told,))], WATCHED)
     assert (found.outcome, found.transfers) == (Outcome.ANSWERED, (told,))
+
+
+def test_a_talk_that_ended_for_the_queue_is_not_the_end_of_a_call_that_was_heard_to_go_on():
+    live = record(asked_at=32, answered_at=33, ended_at=40, outcome=Outcome.ANSWERED)
+    told = queue_log(arrived=32, asked_at=32, ended_at=38, outcome=Outcome.ANSWERED, ended_by=EndedBy.DESK)
+    (found,) = reconciled([live], [told], WATCHED)
+    assert found.ended_at == at(40)
+    by_cdr = Account(Quality.CDR, replace(record(ended_at=47), quality=Quality.CDR), SECOND - 1)
+    (found,) = reconciled([live], [told, by_cdr], WATCHED)
+    assert found.ended_at == at(47)
+
+
+def test_whether_a_talk_in_a_gap_was_handed_over_only_cel_can_tell():
+    live = record(asked_at=32, answered_at=33, ended_at=40, outcome=Outcome.ANSWERED, steps=(Step(at(40), UNHEARD),))
+    ended = {"ended_at": 47, "outcome": Outcome.ANSWERED}
+    for told, untold in ([], True), ([queue_log(arrived=32, **ended)], True), ([cel(answered_at=33, **ended)], False):
+        (found,) = reconciled([live], told, WATCHED)
+        assert found.transfer_untold is untold
+    before = replace(live, steps=(Step(at(31), UNHEARD, "1.5"),))
+    assert not before.transfer_untold
 
 
 def test_a_second_source_names_the_queue():

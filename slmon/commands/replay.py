@@ -126,7 +126,7 @@ def _tally(found: Replay, goals: Goals, hours: Hours) -> Tally:
 
 
 def _share(share: Share) -> dict[str, object]:
-    return {"share": share.share, "part": share.part, "of": share.whole, "undecided": share.unknown,
+    return {"share": share.share, "part": share.part, "of": share.whole, "undecided": share.unknown + share.untold,
             "bounds": share.bounds, "interval95": share.interval}
 
 

@@ -159,6 +159,7 @@ class CountedCall:
             tally.abandoned = tally.missed
             tally.abandoned_within = int(bool(tally.missed) and abandoned_within(record, self.goal))
             tally.short_abandoned = int(self.verdict is None)
+        tally.transfer_untold = int(record.transfer_untold)
         tally.menu_over_target = int(_gave_up_in_the_menu(record, self.goal))
         tally.gave_up_passed_on = int(_gave_up_passed_on(record))
         _add_taken_over(record, tally)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NewType
 
-from slmon.core.instant import Instant, seconds_between
+from slmon.core.instant import Instant, of_seconds, seconds_between
 
 CallId = NewType("CallId", str)
 """`<pbx>/<Uniqueid of the inbound channel>`, for instance `pbx1/pbx1-1795417130.0`."""
@@ -83,6 +83,10 @@ class Step:
 FOUND = "found"
 """The step of a call of which a list told, of whole seconds: its ring-in is rough."""
 
+UNHEARD = "unheard"
+"""The step of a call that went through a gap: nobody listened from here on, for as many seconds as its detail says;
+without a detail to the end. No source has told yet whether it was handed over meanwhile."""
+
 WHOLE_SECONDS = "whole seconds"
 """The step of a call of which some moments were told in whole seconds, cut off; its detail names their fields."""
 
@@ -139,6 +143,15 @@ class CallRecord:
         """The latest instant at which anything is known of it."""
         moments = (self.asked_at, self.answered_at, self.talking_at, self.ended_at, *(step.at for step in self.steps))
         return max((moment for moment in moments if moment is not None), default=self.arrived_at)
+
+    @property
+    def transfer_untold(self) -> bool:
+        """Whether it was answered and nobody can tell whether it was handed over: part of the talk went unheard."""
+        low, _ = self.answered_between or (self.answered_at, None)
+        talked_at = self.arrived_at if low is None else low
+        return self.answer_bounds is not None and not self.transferred and any(
+            step.step == UNHEARD and (not step.detail or step.at + of_seconds(float(step.detail)) > talked_at)
+            for step in self.steps)
 
     @property
     def whole_seconds(self) -> frozenset[str]:

@@ -152,11 +152,15 @@ def _short_abandon(record: Measured, goal: Goal) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """`part` of `whole` calls; `unknown` more could lie on either side. Empty is None, never 0 or 1."""
+    """`part` of `whole` calls; `unknown` more could lie on either side. Empty is None, never 0 or 1.
+
+    `untold` of the whole, not of the part as far as is known, may belong to it all the same.
+    """
 
     part: int
     whole: int
     unknown: int = 0
+    untold: int = 0
 
     @property
     def share(self) -> float | None:
@@ -169,7 +173,7 @@ class Share:
         everything = self.whole + self.unknown
         if not everything:
             return None
-        return self.part / everything, (self.part + self.unknown) / everything
+        return self.part / everything, (self.part + self.unknown + self.untold) / everything
 
     @property
     def interval(self) -> tuple[float, float] | None:
@@ -240,8 +244,11 @@ FORMULAS: Mapping[str, Callable[[Tally], Share]] = {
 
 
 def transfer_rate(tally: Tally) -> Share:
-    """Distinct transferred calls / distinct answered calls, talks in progress included. The house's second goal."""
-    return Share(tally.transferred, tally.answered)
+    """Distinct transferred calls / distinct answered calls, talks in progress included. The house's second goal.
+
+    What a gap hides is untold: those answered calls count as not handed over in the share, and as either in its bounds.
+    """
+    return Share(tally.transferred, tally.answered, untold=tally.transfer_untold)
 
 
 class Standing(StrEnum):
@@ -273,9 +280,12 @@ def standing(share: Share, goal: Goal) -> Standing:
 
 
 def band(rate: Share, goal: Goal) -> Band:
-    """Under `transfer_good` is good, over `transfer_ceiling` is over; both limits themselves ask for attention."""
-    if rate.share is None or rate.whole < goal.minimum_calls:
+    """Under `transfer_good` is good, over `transfer_ceiling` is over; both limits themselves ask for attention.
+
+    Good is what is good whatever the untold calls were.
+    """
+    if rate.share is None or rate.bounds is None or rate.whole < goal.minimum_calls:
         return Band.TOO_FEW
-    if rate.share < goal.transfer_good:
+    if rate.bounds[1] < goal.transfer_good:
         return Band.GOOD
     return Band.OVER if rate.share > goal.transfer_ceiling else Band.ATTENTION

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from slmon.core.account import BEGINNING, END, Account, Between, Span, within
-from slmon.core.facts import FOUND, WHOLE_SECONDS, CallRecord, Outcome, Quality, Step, Transfer, TransferKind
+from slmon.core.facts import FOUND, UNHEARD, WHOLE_SECONDS, CallRecord, Outcome, Quality, Step, Transfer, TransferKind
 from slmon.core.instant import SECOND, Instant
 
 LISTED = SECOND                    # so far off is a ring-in that was read from a list of whole seconds
@@ -190,7 +190,10 @@ class Merging:
         told = account.record
         if told.ended_at is None or (told.outcome in (None, Outcome.LOST) and record.ended_at is not None):
             return record
-        ended_at = max(self._not_heard(told.ended_at, account), record.arrived_at)
+        told_at = told.ended_at                          # queue_log may end with a talk after which the call goes on
+        if account.slack:
+            told_at = max(record.ended_at or 0, *(each.record.ended_at or 0 for each in self._told if each.slack))
+        ended_at = max(self._not_heard(told_at, account), record.arrived_at)
         self._is_told("ended_at", account)
         return replace(record, ended_at=ended_at, ended_by=told.ended_by or record.ended_by, outcome=told.outcome)
 
@@ -230,6 +233,11 @@ class Merging:
         low, _ = self._base.answered_between or (self._base.answered_at, None)
         return record.answer_bounds is not None and (low is None or low > at)
 
+    def _all_told(self) -> bool:
+        """Whether a source that tells of every hand-over saw the call to its end."""
+        account = self._source or self._first(lambda each: each.source is Quality.CEL)
+        return account is not None and account.source is Quality.CEL and account.record.outcome is not None
+
     def _is_taking(self, heard: Transfer, unheard: Transfer) -> bool:
         """Whether what sounded like one desk leaving and another staying was the other taking what was passed on."""
         if heard.kind is not TransferKind.CONFERENCE or heard.at < unheard.at:
@@ -262,7 +270,7 @@ class Merging:
                 unheard = self._source is None and self._unheard(each.at)
                 if (unheard or self._source is not None) and not any(_same_step(other, each) for other in steps):
                     steps.append(each)
-        gone = {FOUND, WHOLE_SECONDS} if self._arrival_told else {WHOLE_SECONDS}
+        gone = {WHOLE_SECONDS} | ({FOUND} if self._arrival_told else set()) | ({UNHEARD} if self._all_told() else set())
         steps = [each for each in steps if each.step not in gone]
         if self._cut_off:
             steps.append(Step(self._base.arrived_at, WHOLE_SECONDS, " ".join(sorted(self._cut_off))))

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from slmon.core.account import BEGINNING, END, SAME_CALL, Account, Span, within
-from slmon.core.facts import WHOLE_SECONDS, CallId, CallRecord, Outcome, Quality, Step
+from slmon.core.facts import UNHEARD, WHOLE_SECONDS, CallId, CallRecord, Outcome, Quality, Step
 from slmon.core.merging import BEST, LISTED, Merging
 
 
@@ -53,6 +53,8 @@ def added_call(accounts: Iterable[Account], spans: Sequence[Span]) -> CallRecord
     base = replace(first.record, quality=first.source)
     others = {source: each for source, each in told.items() if each is not first}
     record = _closed(_rough(base, first.slack))
+    if first.source is not Quality.CEL:                  # nothing else tells of every hand-over
+        record = replace(record, steps=(Step(record.arrived_at, UNHEARD), *record.steps))
     if not others:
         return record
     found = Merging(record, others, ((BEGINNING, END),), first).call()

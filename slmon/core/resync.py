@@ -28,6 +28,7 @@ from slmon.core.events import (
 )
 from slmon.core.facts import (
     FOUND,
+    UNHEARD,
     CallAsked,
     CallQueued,
     CallRecord,
@@ -41,7 +42,7 @@ from slmon.core.facts import (
 )
 from slmon.core.goals import judge
 from slmon.core.hidden import CallCount
-from slmon.core.instant import SECOND, Instant, of_seconds
+from slmon.core.instant import SECOND, Instant, of_seconds, seconds_between
 from slmon.core.site import Meaning
 from slmon.core.steady import moved_record
 from slmon.core.wiring import Leg
@@ -151,6 +152,10 @@ class Resync(CallBook):
     def _close_gap(self, at: Instant) -> None:
         if self._gap_since is not None:
             self._say(GapMarked(self.pbx, self._gap_since, at, self._gap_reason, self.hidden.gap_over()))
+            for call in self.calls.values():
+                if call.ended_at is None and call.arrived_at < at:
+                    call.step(max(self._gap_since, call.arrived_at), UNHEARD,
+                              f"{seconds_between(max(self._gap_since, call.arrived_at), at):.6f}")
             self._gap_since = None
         for call in self._held_back.values():
             self._due(at + SETTLE, Due.JUDGE, call)
@@ -245,6 +250,7 @@ class Resync(CallBook):
             call = self._by_leg.get(leg.id)
             if call is not None:
                 if call.ended_at is None:                # else its member had hung up before the leg did
+                    call.step(seen_last, UNHEARD)
                     self._lose(call, seen_last)
             elif leg.call is not None and leg.call.connecting is leg:
                 self._not_connected(leg.call, at)
@@ -332,7 +338,9 @@ class Resync(CallBook):
             if caller.queue not in call.queues:
                 call.queues.append(caller.queue)
                 self._say(CallQueued(call.id, caller.joined_at, caller.queue))
-            if call.asked_at is None:
+            if call.asked_at is not None:
+                call.asked_at = max(min(call.asked_at, caller.joined_at), call.arrived_at)     # rung later than queued
+            else:
                 call.asked_at = max(caller.joined_at, call.arrived_at)
                 self._say(CallAsked(call.id, call.asked_at))
                 self._move(call, Place.WAITING, call.asked_at)

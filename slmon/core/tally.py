@@ -25,6 +25,7 @@ class Tally:
     abandoned_within: int = 0
     short_abandoned: int = 0          # taken out by short_abandon_seconds
     transferred: int = 0              # distinct answered calls handed over
+    transfer_untold: int = 0          # sealed answered calls of which nobody can tell whether they were
     menu_over_target: int = 0         # gave up in the menu after more than the target
     gave_up_passed_on: int = 0        # hung up after being passed on, before anybody took the call
     taken_over: int = 0               # hand-overs that somebody took
