@@ -35,6 +35,9 @@ def states(number: int) -> list[CallRecord]:
 SAVINGS = [states(number)[index] for index in range(3) for number in range(CALLS)]
 """All that is saved, in order."""
 
+UNDISTURBED = [states(number)[-1] for number in range(CALLS)]
+"""What is kept in the end, in order of arrival."""
+
 
 def main(path: Path) -> None:
     """The day."""

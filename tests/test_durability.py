@@ -1,15 +1,19 @@
 """Killed or without power at every single step of the disk, a small day of calls is there as it was said to be."""
 
+import json
 import os
 import random
 import re
 import shutil
+import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import small_day
+import small_day_faults
 from durable import Image, Said, Step, after_a_kill, after_a_power_cut, watched
 
 from slmon.core.facts import CallRecord
@@ -20,13 +24,16 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("strace") is None and os.environ.get("CI") != "true",
                        reason="there is no strace: apt install strace"),
 ]
-UNDISTURBED = [small_day.states(number)[-1] for number in range(small_day.CALLS)]
+
+
+MEMORY = Path("/dev/shm")            # where files are written a thousand times, and which are is seen all the same
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def home() -> Iterator[Path]:
     """The store's folder; a spool elsewhere is called by it."""
-    return tmp_path_factory.mktemp("day") / "data"
+    with tempfile.TemporaryDirectory(prefix="slmon-day-", dir=MEMORY if os.access(MEMORY, os.W_OK) else None) as folder:
+        yield Path(folder) / "data"
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +69,8 @@ def wrong_in(image: Image, home: Path, savings: int, everything: bool = True) ->
         for saving in small_day.SAVINGS if everything else ():
             store.save(saving)
         store.flush()
-        return None if not everything or list(store.since(0)) == UNDISTURBED else "saved again, it is another day"
+        same = not everything or list(store.since(0)) == small_day.UNDISTURBED
+        return None if same else "saved again, it is another day"
     finally:
         store.close()
 
@@ -121,8 +129,8 @@ def test_whatever_part_of_what_was_not_synced_survives_a_power_cut(day, home, se
     assert every_moment(day, lambda steps: after_a_power_cut(steps, chance), home) == []
 
 
-FAULTS = [*(("pwrite64", "ENOSPC", number) for number in range(1, 120, 8)),
-          *(("fdatasync", "EIO", number) for number in range(1, 13)),
+FAULTS = [*(("pwrite64", "ENOSPC", number) for number in range(1, 120, 24)),
+          *(("fdatasync", "EIO", number) for number in range(1, 13, 2)),
           *((call, error, number) for call, error in (("write", "ENOSPC"), ("fsync", "EIO")) for number in range(1, 5))]
 
 
@@ -135,3 +143,19 @@ def test_a_disk_that_fails_makes_no_promise_false_and_loses_nothing(home, call, 
     assert wrong == {}
     assert promised(day) == len(small_day.SAVINGS)
     assert wrong_in(after_a_kill(day), home, len(small_day.SAVINGS)) is None
+
+
+@pytest.mark.parametrize(("call", "error", "places"), [
+    ("pwrite64", "ENOSPC", 200), ("write", "ENOSPC", 10), ("fdatasync", "EIO", 25), ("fsync", "EIO", 4),
+    ("ftruncate", "EIO", 4), ("unlink", "EIO", 5), ("size", "EFBIG", 60)])
+def test_wherever_the_disk_fails_once_or_is_full_for_a_while_the_day_is_kept_as_without(home, call, error, places):
+    shutil.rmtree(home, ignore_errors=True)
+    home.mkdir()
+    strace = [] if call == "size" else [
+        "strace", "-f", "--seccomp-bpf", "-o", "/dev/null", f"--trace={call}",
+        f"--inject={call}:error={error}:when={small_day_faults.AT}"]
+    run = subprocess.run([*strace, sys.executable, small_day_faults.__file__, call, error, home], check=True,
+                         stdout=subprocess.PIPE, timeout=300)
+    days = list(map(json.loads, run.stdout.splitlines()))
+    assert [day for day in days if day["wrong"]] == []
+    assert len(days) >= places

@@ -1,6 +1,7 @@
 """The spool: what the database cannot take is on disk beside it, survives a kill, and comes in once and in order."""
 
 import os
+import resource
 import shutil
 import signal
 import sqlite3
@@ -14,6 +15,7 @@ from test_store import FULL, KEY, RANG_IN, ended, kept, ringing, started, troubl
 from slmon.core.account import Account
 from slmon.core.facts import CallUnaccounted, GapMarked, Quality
 from slmon.core.instant import SECOND
+from slmon.store import calls
 from slmon.store.calls import CallStore
 from slmon.store.kept import Mend, Note, Purge, from_line, to_line
 from slmon.store.mending import Mended
@@ -146,6 +148,18 @@ def test_once_elsewhere_later_items_never_go_before_earlier_ones(path):
         assert kept(store) == [ended(ringing(1))]
 
 
+def test_where_nothing_can_be_written_no_empty_spool_is_left(path):
+    with opened(path) as store, locked(path):
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (16_384, limits[1]))
+        try:
+            store.save(replace(FULL, line="x" * 20_000))
+            assert "the spool cannot be written either" in (trouble_of(store) or "")
+            assert files(path) == []
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
 def test_a_link_that_somebody_planted_for_the_spool_is_not_followed(path):
     victim = path.parent.parent / "victim"
     victim.write_text("untouched")
@@ -169,7 +183,8 @@ def test_a_spool_that_comes_back_after_it_was_taken_in_changes_nothing(path):
 
 
 @pytest.mark.parametrize("cut", [1, 30])
-def test_a_line_that_a_kill_cut_short_costs_itself_only(path, cut):
+def test_a_line_that_a_kill_cut_short_costs_itself_only(path, cut, monkeypatch):
+    monkeypatch.setattr(calls, "SPOOL_SECONDS", 0.1)
     (spool,) = with_calls_in_the_spool(path, 3)
     spool.write_bytes(spool.read_bytes()[:-cut])
     with locked(path), opened(path) as store:
@@ -177,8 +192,8 @@ def test_a_line_that_a_kill_cut_short_costs_itself_only(path, cut):
         assert spooled(store, 4)
         store.close(0.1)
     with opened(path) as store:
-        calls = [record.call.rpartition(".")[2] for record in kept(store)]
-    assert calls == ["0", "1", "2", "9"] if cut == 1 else ["0", "1", "9"]
+        found = [record.call.rpartition(".")[2] for record in kept(store)]
+    assert found == ["0", "1", "2", "9"] if cut == 1 else ["0", "1", "9"]
 
 
 def test_what_a_spool_holds_goes_into_the_new_database_when_the_old_one_broke(path):

@@ -144,11 +144,17 @@ class _File:
                 if not size:
                     _sync_folder(self.path.parent)
             except OSError:
-                os.ftruncate(file, size)
+                self._take_back(file, size)
                 raise
         finally:
             os.close(file)
         self.waiting += len(lines)
+
+    def _take_back(self, file: int, size: int) -> None:
+        """As it was before, and nothing where there was nothing."""
+        os.ftruncate(file, size)
+        if not size:
+            self.path.unlink()
 
     def go_on(self, content: BinaryIO, since: int) -> None:
         """Place the reading where the database stands."""
