@@ -144,9 +144,14 @@ async def test_a_closed_port_is_said_in_words():
             assert state.reason == "127.0.0.1: connection refused"
 
 
-async def test_all_addresses_of_a_name_are_tried():
-    async with idle_pbx() as pbx, following(replace(access(pbx.port), host="localhost")) as followed:
+async def test_all_addresses_of_a_name_are_tried(monkeypatch):
+    def of_any_name(_, port, **__):
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in ("127.0.0.2", "127.0.0.1")]
+    monkeypatch.setattr(socket, "getaddrinfo", of_any_name)
+    async with idle_pbx() as pbx, following(replace(access(pbx.port), host="pbx.example")) as followed:
         await followed.until_status(LinkStatus.UP)
+        await pbx.stop()
+        await followed.until(lambda: "127.0.0.2: connection refused; 127.0.0.1: " in followed.link.state.reason)
 
 
 @pytest.mark.skipif(not socket.has_ipv6, reason="no IPv6 here")
@@ -216,18 +221,6 @@ async def test_all_is_known_up_to_the_last_byte_and_nothing_while_the_link_is_do
         assert followed.link.heard_until is None
 
 
-async def test_a_cut_connection_is_a_gap_from_the_last_byte_and_mends_itself():
-    async with busy_pbx() as pbx, following(access(pbx.port)) as followed:
-        await followed.until_status(LinkStatus.UP)
-        pbx.cut()
-        await followed.until(lambda: followed.of(StreamLost))
-        lost = followed.of(StreamLost)[0]
-        assert lost.since <= lost.at
-        await followed.until_status(LinkStatus.UP)
-        assert followed.events.index(lost) < len(followed.events) - 1
-        assert type(followed.events[-1]) is SnapshotTaken
-
-
 async def test_a_gap_does_not_begin_before_what_was_read_last():
     async with busy_pbx(speed=60) as pbx, following(access(pbx.port), replace(QUICK, silence=30.0)) as followed:
         await followed.until(lambda: followed.of(LegStarted))
@@ -247,25 +240,6 @@ async def test_lists_that_do_not_exist_yet_are_asked_for_until_they_complete():
         pbx.faults.unknown_actions = set()
         await followed.until_status(LinkStatus.UP)
         await followed.until(lambda: not followed.link.state.complaints)
-
-
-async def test_a_damaged_frame_is_a_gap_and_a_new_snapshot():
-    async with busy_pbx() as pbx, following(access(pbx.port)) as followed:
-        await followed.until_status(LinkStatus.UP)
-        already = len(followed.of(SnapshotTaken))
-        pbx.send(b"Event: Newchannel\r\nPrivilege: call,all\r\nUniqueid: 1.1\r\nUniqueid: 2.2\r\n\r\n")
-        await followed.until(lambda: len(followed.of(SnapshotTaken)) > already)
-        assert "twice" in followed.of(StreamLost)[0].reason
-        assert followed.link.state.is_up
-
-
-async def test_a_reload_reads_the_queues_again():
-    async with busy_pbx() as pbx, following(access(pbx.port)) as followed:
-        await followed.until_status(LinkStatus.UP)
-        already = len(followed.of(SnapshotTaken))
-        pbx.send(b"Event: Reload\r\nPrivilege: system,all\r\nModule: app_queue\r\nStatus: 0\r\n\r\n")
-        await followed.until(lambda: len(followed.of(SnapshotTaken)) > already)
-        assert followed.of(SnapshotTaken)[-1].legs is None
 
 
 async def test_a_user_without_reporting_is_told_so_and_still_follows_calls():
@@ -301,10 +275,10 @@ async def test_events_without_a_time_are_told_so():
 async def test_events_that_come_late_are_told_so():
     async with idle_pbx() as pbx, following(access(pbx.port)) as followed:
         await followed.until_status(LinkStatus.UP)
-        late = NOON // 1_000_000 - 30
+        late = NOON // 1_000_000 - 3
         pbx.send(b"Event: Newchannel\r\nPrivilege: call,all\r\nTimestamp: %d.000000\r\nUniqueid: 1.1\r\n\r\n" % late)
         await followed.until(lambda: Complaint.LATE_EVENTS in followed.link.state.complaints)
-        assert followed.link.lag_seconds > 29
+        assert followed.link.lag_seconds > 2
 
 
 async def test_rights_that_no_wallboard_needs_are_named():
@@ -354,7 +328,7 @@ def certificates(tmp_path_factory) -> Path:
     authority = ["ca.key", "-out", "ca.pem", "-days", "30", "-subj", "/CN=Test CA"]
     subprocess.run([*run, *authority], cwd=folder, check=True, capture_output=True)
     for name, names, days in [("good", "IP:127.0.0.1", "30"), ("other", "DNS:pbx.example", "30"),
-                              ("old", "IP:127.0.0.1", "-1"), ("soon", "IP:127.0.0.1", "9")]:
+                              ("old", "IP:127.0.0.1", "-1"), ("soon", "IP:127.0.0.1", "20")]:
         (folder / f"{name}.ext").write_text(f"subjectAltName={names}\n")
         subprocess.run(["openssl", "req", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{name}.key", "-out",
                         f"{name}.csr", "-subj", f"/CN={name}"], cwd=folder, check=True, capture_output=True)

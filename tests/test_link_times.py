@@ -153,6 +153,68 @@ async def test_a_silent_port_is_left_after_ten_seconds_told_nothing_and_tried_ev
             assert pbx.received == []
 
 
+# -- rows 8 and 9: the PBX goes on
+
+
+@in_no_time
+async def test_a_cut_connection_is_a_gap_from_the_last_byte_and_mends_itself_in_a_second():
+    async with idle_pbx() as pbx, shipped(access(pbx.port)) as followed:
+        await when(followed, lambda: followed.link.state.is_up)
+        await asyncio.sleep(33.3)
+        pbx.cut()
+        cut_at = await when(followed, lambda: followed.of(StreamLost))
+        (lost,) = followed.of(StreamLost)
+        assert abs((lost.at - lost.since) / SECOND - (cut_at - followed.read_at)) < 1e-5 < cut_at - followed.read_at
+        assert await when(followed, lambda: followed.link.state.is_up) - cut_at <= 1
+        assert type(followed.events[-1]) is SnapshotTaken
+
+
+@in_no_time
+async def test_after_a_reload_the_queues_are_read_again_after_two_seconds():
+    async with idle_pbx() as pbx, shipped(access(pbx.port)) as followed:
+        await when(followed, lambda: followed.link.state.is_up)
+        await asyncio.sleep(10)
+        already = len(followed.of(SnapshotTaken))
+        pbx.send(b"Event: Reload\r\nPrivilege: system,all\r\nModule: app_queue\r\nStatus: 0\r\n\r\n")
+        told_at = clock()
+        assert 2 <= await when(followed, lambda: len(followed.of(SnapshotTaken)) > already) - told_at < 2.1
+        assert followed.of(SnapshotTaken)[-1].callers is not None
+
+
+# -- rows 11 and 12: lists
+
+
+def times_asked(pbx: AmiServer, name: bytes) -> int:
+    return sum(said.startswith(b"Action: " + name) for said in pbx.received)
+
+
+@in_no_time
+async def test_a_list_that_takes_long_is_asked_for_no_more_often_than_a_hundredth_of_the_time():
+    async with idle_pbx() as pbx, shipped(access(pbx.port)) as followed:
+        await when(followed, lambda: followed.link.state.is_up)
+        before = times_asked(pbx, b"CoreShowChannels")
+        await asyncio.sleep(121)
+        assert times_asked(pbx, b"CoreShowChannels") - before == 2
+        pbx.faults.reply_delay = 3.0
+        before = times_asked(pbx, b"CoreShowChannels")
+        await asyncio.sleep(60 + 290)
+        assert times_asked(pbx, b"CoreShowChannels") - before == 1
+
+
+@in_no_time
+async def test_after_a_damaged_message_everything_is_listed_again_within_a_second():
+    async with busy_pbx() as pbx, shipped(access(pbx.port)) as followed:
+        await when(followed, lambda: followed.link.state.is_up)
+        await asyncio.sleep(10)
+        already = len(followed.of(SnapshotTaken))
+        pbx.send(b"Event: Newchannel\r\nPrivilege: call,all\r\nUniqueid: 1.1\r\nUniqueid: 2.2\r\n\r\n")
+        sent_at = clock()
+        assert await when(followed, lambda: len(followed.of(SnapshotTaken)) == already + 3) - sent_at <= 1
+        assert [lost.reason for lost in followed.of(StreamLost)] == ["header Uniqueid twice in one event"]
+        assert {bool(event.members) for event in followed.of(SnapshotTaken)[already:]} == {True, False}
+        assert pbx.logins == 1
+
+
 # -- rows 7 and 11: back again
 
 
