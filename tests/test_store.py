@@ -232,6 +232,34 @@ def test_old_calls_are_purged_and_open_ones_never(store):
         assert db.execute("SELECT count(*) FROM steps").fetchone() == (2,)
 
 
+def test_many_old_calls_are_purged_a_few_at_a_time_and_what_is_heard_does_not_wait_for_them(store, path):
+    for number in range(1300):
+        store.save(ended(ringing(number, RANG_IN + number)))
+    store.flush(60)
+    store.purge(0, RANG_IN + HOUR)
+    store.save(ringing(9000))
+    store.flush(60)
+    assert 0 < len(kept(store)) <= 1301 - 500
+    for _ in range(600):
+        if kept(store) == [ringing(9000)]:
+            break
+        store.flush(0.05)
+    assert kept(store) == [ringing(9000)]
+
+
+def test_who_stops_in_the_middle_of_reading_holds_nothing_open(store, path):
+    for number in range(3000):
+        store.save(ringing(number, RANG_IN + number))
+    store.flush(60)
+    reading = store.since(0)
+    next(reading)
+    with closing(sqlite3.connect(path)) as other:
+        busy, left, _ = other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    assert (busy, left) == (0, 0)
+    store.purge(0, RANG_IN + HOUR)
+    assert sum(1 for _ in reading) == 2999
+
+
 def test_a_reader_sees_what_the_writer_closed(path):
     with opened(path) as store:
         store.save(FULL)
@@ -384,12 +412,28 @@ def test_a_broken_database_is_set_aside_and_a_new_one_begins(path, damage):
         content[:] = b"not a database, but some other text that is long enough to look at" * 20
     path.write_bytes(content)
     with opened(path) as store:
+        store.checked()
         assert store.set_aside is not None
         assert store.set_aside.read_bytes() == content
         assert store.set_aside.name.startswith("slmon.db.broken-2")
         store.save(FULL)
         store.flush(60)
         assert kept(store) == [FULL]
+
+
+def test_what_is_saved_while_the_database_is_looked_at_is_in_the_new_one_too(path):
+    with opened(path) as store:
+        for number in range(5000):
+            store.save(ringing(number, RANG_IN + number))
+    content = bytearray(path.read_bytes())
+    content[-4096:] = os.urandom(4096)
+    path.write_bytes(content)
+    with opened(path) as store:
+        for record in (ringing(9000), ringing(9001), ended(ringing(9000))):
+            store.save(record)
+        store.checked()
+        assert store.set_aside is not None
+        assert kept(store) == [ended(ringing(9000)), ringing(9001)]
 
 
 def test_a_broken_database_is_spoken_of_until_a_person_takes_it_away(path):

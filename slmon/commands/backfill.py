@@ -49,6 +49,7 @@ def run_backfill(config: Config, pbx: Pbx, sources: Sources, dry_run: bool) -> N
         say(_by_the_other(config, Question(pbx.name, sources, dry_run)), dry_run)
         return
     try:
+        store.checked()
         spans = unheard(store, pbx.name, _heard_until(store, pbx.name))
         with progress(sources.size, "reading logs") as bar:
             found = look(store, fresh_board(config, pbx), config.phone_hours().is_open, config.site.zone, sources,

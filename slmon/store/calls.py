@@ -2,6 +2,8 @@
 
 import os
 import sqlite3
+import threading
+from collections.abc import Hashable
 from dataclasses import replace
 from pathlib import Path
 
@@ -42,7 +44,8 @@ class CallStore(CallReader):
                  ) -> None:
         """Raises StoreError when another process writes to the file, or it cannot be used.
 
-        A broken file is set aside first, see `set_aside`. A full disk or a locked database is no error: see `trouble`.
+        A broken file is set aside, see `set_aside`: at once where its beginning is broken, else as soon as the whole of
+        it was looked at, which keeps nobody waiting. A full disk or a locked database is no error: see `trouble`.
         `caller_key` makes pseudonyms of callers' numbers; without it no caller is kept. `spool`: the folder where what
         cannot be written waits when the database's own cannot be written either; else the system's temporary one.
         """
@@ -50,9 +53,12 @@ class CallStore(CallReader):
         self.set_aside: Path | None = None
         """The last broken database that lies beside it, for a person to act on: merge it, or take it away."""
         self._caller_key = caller_key
+        self._opened = False
+        self._unproven: dict[Hashable, Kept] | None = {}    # what went into a database that is being looked at
+        self._proving = threading.Lock()
         self._lock = _lock(path)
         try:
-            self._checked = ready = self._look()
+            ready = self._look()
         except BaseException:
             self._lock.close()
             raise
@@ -60,7 +66,8 @@ class CallStore(CallReader):
         self._writer: Writer[Kept] = Writer(self._connect, kept.write, kept.condensed, self._spool, batch_seconds,
                                             retry_seconds, in_memory)
         if ready and self._spool.waiting:
-            self.flush(SPOOL_SECONDS)                # who asks what was kept shall find it
+            self._writer.flush(SPOOL_SECONDS, patient=False)     # who asks what was kept shall find it
+        self._check = schema.Check(path, self._proved)
 
     # -- saving
 
@@ -98,7 +105,10 @@ class CallStore(CallReader):
         self._put(Deed(at, who, what))
 
     def purge(self, keep_days: int, now: Instant) -> None:
-        """Delete calls, gaps, unaccounted calls and the audit that are older; a call that is open yet stays."""
+        """Delete calls, gaps, unaccounted calls and the audit that are older; a call that is open yet stays.
+
+        A portion at a time, with what else is to be written in between: it may take minutes until all are gone.
+        """
         self._put(Purge(now - keep_days * DAY))
 
     # -- how it goes
@@ -139,8 +149,14 @@ class CallStore(CallReader):
         """
         return self._writer.flush(timeout)
 
+    def checked(self) -> None:
+        """Wait until all of the file was looked at, and a broken one is set aside. Not for the event loop."""
+        self._check.wait()
+        self.flush()
+
     def close(self, timeout: float | None = 10.0) -> bool:
         """Write what waits and let go of the file; False when something is neither in the database nor in the spool."""
+        self._check.end()
         try:
             written = self._writer.close(timeout)
             if not written:
@@ -160,7 +176,23 @@ class CallStore(CallReader):
     # -- inside
 
     def _put(self, item: Kept) -> None:
-        self._writer.put(kept.key_of(item), item)
+        key = kept.key_of(item)
+        with self._proving:
+            if self._unproven is not None:
+                self._unproven.pop(key, None)
+                self._unproven[key] = item
+            self._writer.put(key, item)
+
+    def _proved(self, sound: bool) -> None:
+        """On the check's thread: all of the file was looked at. What went into a broken one goes into the new one too.
+        """
+        with self._proving:
+            again, self._unproven = self._unproven, None
+            if not sound:
+                self._opened = True
+                self._writer.open_anew()
+                for key, item in (again or {}).items():
+                    self._writer.put(key, item)
 
     def _hidden(self, record: CallRecord) -> CallRecord:
         return replace(record, caller=kept_caller(record.caller, self._caller_key))
@@ -171,7 +203,7 @@ class CallStore(CallReader):
     def _look(self) -> bool:
         """Whether the database is sound and ready now."""
         try:
-            self._open(check=True).close()
+            self._open(check=False).close()
         except sqlite3.OperationalError as error:
             if schema.code_of(error) not in _PASSES:
                 raise StoreError(f"{self.path}: {words(error)}; look to its rights, or change [store] path") from None
@@ -180,9 +212,9 @@ class CallStore(CallReader):
         return True
 
     def _connect(self) -> Database:
-        """On the writer's thread: the file was checked just now, or something has gone wrong with it since."""
-        checked, self._checked = self._checked, False
-        return self._open(check=not checked)
+        """On the writer's thread: the first time the file is looked at beside it; later something has gone wrong."""
+        again, self._opened = self._opened, True
+        return self._open(check=again)
 
     def _open(self, check: bool) -> Database:
         db, aside = schema.opened(self.path, check)

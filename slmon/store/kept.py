@@ -16,6 +16,7 @@ from slmon.store.mending import Mended, account_from, account_json, write_accoun
 from slmon.store.rows import COLUMNS, call_row, record_from, record_json, step_rows, text, transfer_rows
 
 SAME_CALL = 3600 * SECOND          # the same id later than this is another call
+PURGED_AT_ONCE = 500               # so that what is heard meanwhile does not wait for all that is old
 NOT_SAVED = "could not be saved"
 
 _FIND = ("SELECT id FROM calls WHERE call = ? AND arrived_at BETWEEN ? AND ? "
@@ -25,6 +26,10 @@ _UPDATE = f"UPDATE calls SET {', '.join(f'{column} = ?' for column in COLUMNS)} 
 _MARK_GAP = ("INSERT INTO gaps (pbx, since, until, reason, hides_at_most) VALUES (?, ?, ?, ?, ?) "
              "ON CONFLICT (pbx, since) DO UPDATE SET until = excluded.until, reason = excluded.reason, "
              "hides_at_most = excluded.hides_at_most")
+_OLD = (("calls", "id", "arrived_at < ? AND ended_at IS NOT NULL"), ("gaps", "pbx, since", "until < ?"),
+        ("told", "pbx, source, since", "until < ?"), ("unaccounted", "call, at, reason", "at < ?"),
+        ("accounts", "call, source, arrived_at", "arrived_at < ?"), ("corrections", "id", "arrived_at < ?"),
+        ("audit", "at, who, what", "at < ?"))         # table, its key, and which of its rows are old
 _NOTE = "INSERT INTO notes (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 
 
@@ -82,8 +87,9 @@ def key_of(item: Kept) -> Hashable:
             assert_never(item)
 
 
-def write(db: Database, item: Kept) -> None:
-    """Put one item into the open transaction. Done twice, it is there once."""
+def write(db: Database, item: Kept) -> Kept | None:
+    """Put one item into the open transaction. Done twice, it is there once. Gives what is left to be done of it later.
+    """
     match item:
         case CallRecord():
             _write_call(db, item)
@@ -100,7 +106,7 @@ def write(db: Database, item: Kept) -> None:
             db.execute("INSERT OR IGNORE INTO audit (at, who, what) VALUES (?, ?, ?)",
                        (item.at, text(item.who), text(item.what)))
         case Purge():
-            _purge(db, item.before)
+            return _purge(db, item)
         case Account():
             write_account(db, item)
         case Mend():
@@ -108,6 +114,7 @@ def write(db: Database, item: Kept) -> None:
             write_mended(db, item.mended, item.at)
         case _:
             assert_never(item)
+    return None
 
 
 def to_line(item: Kept) -> str:
@@ -242,11 +249,12 @@ def _write_call(db: Database, record: CallRecord) -> None:
                            transfer_rows(call_id, record.transfers))
 
 
-def _purge(db: Database, before: Instant) -> None:
-    db.execute("DELETE FROM calls WHERE arrived_at < ? AND ended_at IS NOT NULL", (before,))
-    db.execute("DELETE FROM gaps WHERE until < ?", (before,))
-    db.execute("DELETE FROM told WHERE until < ?", (before,))
-    db.execute("DELETE FROM unaccounted WHERE at < ?", (before,))
-    db.execute("DELETE FROM accounts WHERE arrived_at < ?", (before,))
-    db.execute("DELETE FROM corrections WHERE arrived_at < ?", (before,))
-    db.execute("DELETE FROM audit WHERE at < ?", (before,))
+def _purge(db: Database, purge: Purge) -> Purge | None:
+    room = PURGED_AT_ONCE
+    for table, key, old in _OLD:
+        done = db.execute(f"DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE {old} LIMIT ?)",
+                          (purge.before, room))
+        room -= done.rowcount
+        if room <= 0:
+            return purge
+    return None

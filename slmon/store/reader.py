@@ -1,11 +1,14 @@
 """Read what is kept, beside the writer and without waiting for it.
 
 What was saved within the last second may be missing. Every question opens its own read-only connection, so any
-thread may ask. Where the file cannot be read, the question raises StoreError.
+thread may ask. Of many calls a portion at a time is read, so that none keeps the database's journal from being emptied:
+they are those of one moment, and each is as it is when it is read. Where the file cannot be read, the question raises
+StoreError.
 """
 
 import json
 import sqlite3
+from array import array
 from collections import defaultdict
 from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
@@ -23,6 +26,7 @@ from slmon.store.rows import COLUMNS, record_from, record_of, step_of, transfer_
 from slmon.store.schema import BUSY_SECONDS, StoreError, migrations, refuse_foreign
 
 _PORTION = 1000
+_OF_IDS = "id IN (SELECT value FROM json_each(?))"
 _OF_CALLS = "call_id IN (SELECT value FROM json_each(?))"
 _CALLS = f"SELECT id, {', '.join(COLUMNS)} FROM calls"
 
@@ -56,6 +60,11 @@ class CallReader:
         """The calls that rang in in [start, end), in order of arrival; with all steps, or only these, which is quicker.
         """
         return self._records("arrived_at >= ? AND arrived_at < ?", (start, end), steps)
+
+    def count(self) -> int:
+        """How many calls are kept."""
+        with self._asking() as connection:
+            return int(connection.execute("SELECT count(*) FROM calls").fetchone()[0])
 
     def named(self, call: CallId) -> list[CallRecord]:
         """The calls of that id; more than one after a restart of the PBX."""
@@ -151,14 +160,20 @@ class CallReader:
     def _records(self, where: str, values: tuple[str | int, ...],
                  steps: Collection[str] | None = None) -> Iterator[CallRecord]:
         with self._asking() as connection:
-            connection.execute("BEGIN")                    # one moment's picture, however long the reading takes
-            calls = connection.execute(f"{_CALLS} WHERE {where} ORDER BY arrived_at, call, id", values)
-            while rows := calls.fetchmany(_PORTION):
-                ids = json.dumps([row["id"] for row in rows])
-                transfers = _transfers(connection, ids)
-                journeys = _steps(connection, ids, steps)
-                for row in rows:
-                    yield record_of(row, tuple(transfers.get(row["id"], ())), tuple(journeys.get(row["id"], ())))
+            ids = array("q", (row["id"] for row in connection.execute(
+                f"SELECT id FROM calls WHERE {where} ORDER BY arrived_at, call, id", values)))
+        for start in range(0, len(ids), _PORTION):             # whoever takes long over them holds nothing open
+            yield from self._portion(ids[start:start + _PORTION].tolist(), steps)
+
+    def _portion(self, wanted: list[int], steps: Collection[str] | None) -> list[CallRecord]:
+        ids = json.dumps(wanted)
+        with self._asking() as connection:
+            connection.execute("BEGIN")                        # each call as it is at one moment
+            rows = {row["id"]: row for row in connection.execute(f"{_CALLS} WHERE {_OF_IDS}", (ids,))}
+            transfers = _transfers(connection, ids)
+            journeys = _steps(connection, ids, steps)
+        return [record_of(rows[each], tuple(transfers.get(each, ())), tuple(journeys.get(each, ())))
+                for each in wanted if each in rows]
 
 
 def _heard_at(record: CallRecord) -> Instant:

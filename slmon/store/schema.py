@@ -7,6 +7,9 @@ import errno
 import glob
 import os
 import sqlite3
+import threading
+from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -16,6 +19,8 @@ from sqlite_utils.migrations import Migrations
 
 APPLICATION = 0x736C6D6E          # "slmn": tells this database from another program's
 BUSY_SECONDS = 1.0
+STEPS_BETWEEN_LOOKS = 10_000      # of SQLite's, until a check sees that it is to end
+JOURNAL_BYTES = 16_000_000
 BROKEN = ".broken-"
 COMPANIONS = ("-wal", "-shm")
 
@@ -169,7 +174,8 @@ OWN = frozenset(each.name for each in migrations.pending(Database(memory=True)))
 def opened(path: Path, check: bool = True) -> tuple[Database, Path | None]:
     """The database for writing, sound and up to date; and where a broken one was set aside, if it was.
 
-    The check reads the whole file. A connection belongs to the thread that opened it.
+    The check reads the whole file, which takes a while; without it only a broken beginning is noticed. A connection
+    belongs to the thread that opened it.
 
     Raises StoreError for what a person has to cure, and sqlite3.OperationalError for what may pass: locked, disk full.
     """
@@ -184,6 +190,42 @@ def opened(path: Path, check: bool = True) -> tuple[Database, Path | None]:
             raise
     aside = _set_aside(path, connection)
     return _ready(path, _connected(path), check), aside
+
+
+class Check:
+    """A look at the whole file beside its writer, in a thread of its own: the first gigabyte takes half a minute of a
+    slow disk."""
+
+    def __init__(self, path: Path, then: Callable[[bool], None]) -> None:
+        """`then` is told, on that thread, whether the file is sound; of one that cannot be read for now it is told so
+        too, for its writer will meet the trouble."""
+        self._path = path
+        self._then = then
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="store check", daemon=True)
+        self._thread.start()
+
+    def wait(self) -> None:
+        """Until all was looked at and `then` was told."""
+        self._thread.join()
+
+    def end(self) -> None:
+        """Let go of the file, done or not; waits for `then`."""
+        self._over.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        self._then(self._is_sound())
+
+    def _is_sound(self) -> bool:
+        try:
+            with closing(sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS)
+                         ) as connection:
+                connection.set_progress_handler(self._over.is_set, STEPS_BETWEEN_LOOKS)
+                _check(Database(connection, execute_plugins=False))
+        except sqlite3.DatabaseError as error:
+            return not broken(error)
+        return True
 
 
 def broken_databases(path: Path) -> list[Path]:
@@ -250,6 +292,7 @@ def _check(db: Database) -> None:
 
 def _settings(db: Database) -> None:
     db.execute("PRAGMA journal_mode = WAL")        # readers and the writer do not wait for each other
+    db.execute(f"PRAGMA journal_size_limit = {JOURNAL_BYTES}")      # what a long reader made of it is given back
     db.execute("PRAGMA synchronous = EXTRA")      # what is committed survives a power cut, without WAL too
     db.execute("PRAGMA foreign_keys = ON")
     db.execute("PRAGMA secure_delete = ON")        # what is deleted for privacy is gone from the file too

@@ -14,7 +14,7 @@ from slmon.store.spool import Spool
 
 log = structlog.get_logger(__name__)
 
-Item = TypeVar("Item")
+Item = TypeVar("Item", bound=Hashable)
 
 _WORDS = {
     sqlite3.SQLITE_FULL: "the disk is full",
@@ -40,11 +40,12 @@ class Writer(Generic[Item]):
     What cannot be written goes into the spool; where that fails too it waits in memory, up to a bound.
     """
 
-    def __init__(self, connect: Callable[[], Database], write: Callable[[Database, Item], None],
+    def __init__(self, connect: Callable[[], Database], write: Callable[[Database, Item], Item | None],
                  condense: Callable[[list[Item]], tuple[dict[Hashable, Item], int]], spool: Spool[Item],
                  batch_seconds: float, retry_seconds: float, in_memory: int) -> None:
         """`connect`, `write` and `condense` run on the writer's own thread; `write` puts one item into an open
-        transaction. `condense` says what must stay of items for which memory has no room, and how many are let go."""
+        transaction, and gives what is left of it for a later one. `condense` says what must stay of items for which
+        memory has no room, and how many are let go."""
         self._connect = connect
         self._write = write
         self._condense = condense
@@ -59,6 +60,7 @@ class Writer(Generic[Item]):
         self._batch_end = self._taken              # up to which of them are in hand,
         self._durable = 0                          # and up to which all is in the database
         self._hurry = False
+        self._anew = False                         # the database is to be opened again before the next write
         self._closing = False
         self._given_up = False
         self._trouble: str | None = None
@@ -98,14 +100,25 @@ class Writer(Generic[Item]):
             if len(self._waiting) == 1:
                 self._changed.notify_all()
 
-    def flush(self, timeout: float | None = None) -> bool:
-        """Wait until all that was put before is on disk; False when the time ran out. Not for the event loop."""
+    def flush(self, timeout: float | None = None, patient: bool = True) -> bool:
+        """Wait until all that was put before is on disk; False when the time ran out. Not for the event loop.
+
+        Who is not `patient` does not wait for trouble to pass.
+        """
         with self._changed:
             wanted = self._taken
             self._hurry = True
             self._changed.notify_all()
-            return self._changed.wait_for(lambda: self._durable >= wanted or not self._thread.is_alive(), timeout
-                                          ) and self._durable >= wanted
+            self._changed.wait_for(lambda: self._durable >= wanted or not self._thread.is_alive()
+                                   or not (patient or self._trouble is None), timeout)
+            return self._durable >= wanted
+
+    def open_anew(self) -> None:
+        """Connect again before anything more is written: the database is not what it was."""
+        with self._changed:
+            self._anew = True
+            self._taken += 1
+            self._changed.notify_all()
 
     def close(self, timeout: float | None) -> bool:
         """Write what waits and stop; False when something is neither in the database nor in the spool."""
@@ -135,8 +148,8 @@ class Writer(Generic[Item]):
     def _take(self) -> bool:
         """Wait for items, gather them for a moment, and take them in hand; False when it is over."""
         with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._closing)
-            if not self._waiting:
+            self._changed.wait_for(lambda: self._waiting or self._anew or self._closing)
+            if not (self._waiting or self._anew):
                 return False
             self._changed.wait_for(lambda: self._hurry or self._closing, self._batch_seconds)
             self._hurry = False
@@ -167,6 +180,10 @@ class Writer(Generic[Item]):
             self._changed.notify_all()
 
     def _write_all(self) -> None:
+        with self._changed:
+            anew, self._anew = self._anew, False
+        if anew:
+            self._disconnect()
         if self._db is None:
             self._db = self._connect()
         self._spool.give_back(self._db, self._write_batch)     # it came before what is in hand
@@ -175,8 +192,8 @@ class Writer(Generic[Item]):
     def _write_batch(self, db: Database, items: list[Item]) -> None:
         try:
             with db.atomic():
-                for item in items:
-                    self._write(db, item)
+                left = [more for item in items if (more := self._write(db, item)) is not None]
+            self._put_back(left)
         except (sqlite3.OperationalError, StoreError):
             raise
         except sqlite3.DatabaseError as error:
@@ -185,6 +202,12 @@ class Writer(Generic[Item]):
             self._one_by_one(db, items)
         except (ValueError, OverflowError, TypeError):
             self._one_by_one(db, items)
+
+    def _put_back(self, items: list[Item]) -> None:
+        """There is more to be done of these, once others had their turn; at the end nobody waits for it."""
+        with self._changed:
+            for item in () if self._closing else items:
+                self._waiting.setdefault(item, item)
 
     def _one_by_one(self, db: Database, items: list[Item]) -> None:
         """One item that can never be written must not keep the others from it."""
@@ -200,9 +223,10 @@ class Writer(Generic[Item]):
         said = words(error)
         if said != self._trouble:
             log.error("not saving", reason=said, waiting=self.pending)
-        if self.trouble_since is None:
-            self.trouble_since = time.time()
-        self._trouble = said
+        with self._changed:
+            self.trouble_since = self.trouble_since or time.time()
+            self._trouble = said
+            self._changed.notify_all()
         if code_of(error) not in _KEEP_OPEN:
             self._disconnect()
 
