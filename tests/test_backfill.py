@@ -50,7 +50,7 @@ def of_cel_alone(name):
 def test_with_the_logs_the_calls_through_a_gap_are_as_the_sip_side_saw_them(name, kinds, tmp_path):
     calls = mended(name, tmp_path, kinds)
     assert differences(recording(name).truth, calls) == []
-    assert len(unknown(recording(name).truth, calls)) <= (0 if "cel" in kinds or name == "restart" else 1)
+    assert len(unknown(recording(name).truth, calls)) <= (0 if "cel" in kinds or name == "restart" else 2)
 
 
 @pytest.mark.parametrize("name", ["restart", "reconnect"])

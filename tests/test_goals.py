@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from slmon.core import goals
-from slmon.core.facts import CallId, CallRecord, EndedBy, Outcome
+from slmon.core.facts import CONNECTING, CallId, CallRecord, EndedBy, Outcome, Step
 from slmon.core.goals import Band, Goal, Goals, Share, Standing, band, judge, standing, transfer_rate
 from slmon.core.hours import Hours
 from slmon.core.instant import SECOND, Instant
@@ -36,7 +36,8 @@ def call(asked: float | None = 5, answered: float | None = None, ended: float | 
 
 
 def verdict(record: CallRecord, now: float = LATER, goal: Goal = GOAL, connecting: bool = False) -> Any:
-    judged = judge(record, goal, after(now), connecting)
+    steps = (Step(ARRIVED, CONNECTING),) if connecting else ()
+    judged = judge(replace(record, steps=steps), goal, after(now))
     return judged and (judged[0].value, (judged[1] - ARRIVED) / SECOND)
 
 
@@ -146,7 +147,8 @@ def test_a_verdict_once_given_stays_whenever_one_looks(life: Any, looks: list[in
         now = ARRIVED + look
         known = as_known(whole, now)
         connecting = picked_up is not None and picked_up <= now and known.answered_at is None
-        judged = judge(known, goal, now, connecting and known.ended_at is None)
+        steps = (Step(picked_up, CONNECTING),) if connecting and known.ended_at is None else ()
+        judged = judge(replace(known, steps=steps), goal, now)
         assert judged is None or final is not None
         assert judged is None or judged[0] == final[0]
         assert judged is None or judged[1] <= now

@@ -51,7 +51,7 @@ def test_every_call_is_told_as_the_sip_side_saw_it(name, tmp_path):
     assert found.damaged == []
 
 
-@pytest.mark.parametrize(("name", "vague"), [("restart", 0), ("reconnect", 1)])
+@pytest.mark.parametrize(("name", "vague"), [("restart", 0), ("reconnect", 2)])
 def test_a_fault_leaves_no_more_calls_unknown_than_it_must(name, vague, tmp_path):
     found = replayed(recording(name), tmp_path)
     assert len(unknown(recording(name).truth, found.calls)) == vague

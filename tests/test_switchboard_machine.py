@@ -86,11 +86,12 @@ class Played:
     outcome: Outcome = Outcome.LEFT_MENU
     transfers: int = 0
     queue: str = ""
+    queued_at: float = 0.0
+    rung: bool = False
     ringing: list[Phone] = field(default_factory=list)
     talking: Phone | None = None
     bridge: str = ""
     passed_on: bool = False
-    passed_on_unseen: bool = False                   # answered and given away while nobody listened
 
     @property
     def met(self) -> bool:
@@ -197,7 +198,7 @@ class Switch(RuleBasedStateMachine):
     @precondition(lambda self: self.at_rest)
     def joins_queue(self, number: int, queue: str) -> None:
         call = one(self.at_rest, number)
-        call.queue = queue
+        call.queue, call.queued_at = queue, self.at
         call.asked(self.at)
         self.tell(joins(call.leg, self.clock, queue))
 
@@ -211,6 +212,7 @@ class Switch(RuleBasedStateMachine):
     def rings_for(self, call: Played, desk: str) -> None:
         phone = Phone(self.new_leg(), desk, self.at)
         call.ringing.append(phone)
+        call.rung = True
         call.asked(self.at)
         self.tell(rings(call.leg, self.clock, desk, phone.leg))
 
@@ -270,7 +272,6 @@ class Switch(RuleBasedStateMachine):
                   + apart(self.clock, call.talking.leg, call.leg, bridge=call.bridge)
                   + cut_off(call.talking.leg, self.clock))
         call.talking, call.bridge, call.passed_on = None, "", True
-        call.passed_on_unseen |= self.down
         call.transfers += 1
         self.at = round(self.at + 1.5, 6)
 
@@ -340,14 +341,14 @@ class Switch(RuleBasedStateMachine):
             up = call.asked_at is not None
             context = "queue" if call.queue else "from-trunk"
             told.append(seen(call.leg, self.listed_since(call.arrived_at), call.bridge,
-                             state=LegState.UP if up else LegState.RING, context=context))
+                             state=LegState.UP if up else LegState.RING, context=context, met_nobody=not call.rung))
             for phone in [*call.ringing, *([call.talking] if call.talking else [])]:
                 talks = phone is call.talking
                 told.append(seen(phone.leg, self.listed_since(phone.since), call.bridge if talks else "", call.leg,
                                  f"PJSIP/{phone.desk}-{phone.leg}", LegState.UP if talks else LegState.RINGING,
                                  "desks", "AppDial"))
             if call.queue:
-                callers.append(ev.SnapshotCaller(call.leg, call.queue, instant(self.listed_since(call.asked_at or 0))))
+                callers.append(ev.SnapshotCaller(call.leg, call.queue, instant(self.listed_since(call.queued_at))))
         return listed(self.clock, *told, callers=callers)
 
     def listed_since(self, at: float) -> float:
@@ -451,7 +452,7 @@ class Disturbed(Switch):
     def tell(self, told: Told) -> None:
         if not self.down:
             for event in told:
-                if self.swallowing:
+                if self.swallowing and not isinstance(event, ev.SwitchBooted):
                     self.swallowing = False
                     continue
                 self.take(self.board.apply(event))
@@ -514,7 +515,7 @@ class Disturbed(Switch):
 
     def agrees(self, record: CallRecord, call: Played) -> None:
         in_order(record)
-        if self.untold or call.passed_on_unseen:     # who waits again looks as if he had never been answered
+        if self.untold:
             return
         off = abs(record.arrived_at - instant(call.arrived_at + call.ahead))
         assert off <= (500_000 if record.quality is Quality.RESUMED else 0)
@@ -537,7 +538,7 @@ class Disturbed(Switch):
             return
         for call in self.calls:
             told = self.verdicts.get(f"pbx1/{call.leg}", set())
-            assert Verdict.MISSED not in told or not call.met or call.passed_on_unseen, call
+            assert Verdict.MISSED not in told or not call.met, call
             assert len(told) <= 1, call
 
     def teardown(self) -> None:

@@ -404,6 +404,17 @@ def test_a_listed_channel_without_an_id_is_none():
     assert [leg.leg for leg in snapshot.legs] == ["1.1"]
 
 
+@pytest.mark.parametrize(("leg", "age", "began"), [
+    ("pbx1-1795662138.140", "00:00:04", 139),            # moved into a consultation of four seconds
+    ("1795662138.140", "00:01:00", 139), ("pbx1-1795662138.140", "00:00:08", 138.9),
+    ("1.1", "00:00:04", 142.9), ("pbx1-1795662999.140", "00:00:04", 142.9), ("1795662138.x", "00:00:04", 142.9)])
+def test_a_channel_that_was_moved_into_another_began_when_its_id_says(leg, age, began):
+    [snapshot] = Translator().translate(AmiStream(VOCABULARY).feed(
+        BANNER + event("Hangup", Timestamp="1795662146.900000") + listed("CoreShowChannel", Uniqueid=leg, Duration=age)
+        + listed("CoreShowChannelsComplete")))[1:]
+    assert snapshot.legs[0].started_at == round((1795662000 + began) * 1_000_000)
+
+
 @pytest.mark.parametrize("number", ABSURD)
 def test_absurd_numbers_in_events_and_lists_are_unknown(number):
     items = AmiStream(VOCABULARY).feed(

@@ -11,7 +11,7 @@ LISTS: dict[str, tuple[str, ...]] = {
     name: ("Timestamp", "ActionID", *headers)
     for name, headers in {
         "CoreShowChannel": ("Channel", "ChannelState", "CallerIDNum", "Context", "Exten", "Uniqueid", "Linkedid",
-                            "Application", "Duration", "BridgeId"),
+                            "Application", "Duration", "BridgeId", "ConnectedLineNum"),
         "CoreShowChannelsComplete": ("EventList", "ListItems"),
         "QueueMember": ("Queue", "Location", "StateInterface", "Status", "Paused"),
         "QueueEntry": ("Queue", "Uniqueid", "Wait"),
@@ -21,10 +21,13 @@ LISTS: dict[str, tuple[str, ...]] = {
 }
 """The items of the lists, and the headers read of them."""
 
+_NOBODY = "<unknown>"    # of the other side of a leg, until a phone has rung for it
 _REMEMBERED = 16         # lists that were complete
 _UNDER_WAY = 4           # lists of a kind that come in at once; nobody asks for more
 MOST_LISTED = 100_000    # items of one list: more is no list
 _Item = TypeVar("_Item")
+_NAMED_SECOND = re.compile(r"(?:^|-)(\d{10})\.\d+$", re.ASCII)     # of a Uniqueid, as Asterisk makes them
+_AGREE = SECOND + SECOND // 2
 _DURATION = re.compile(r"(\d{1,6}):(\d\d):(\d\d)")
 
 
@@ -103,12 +106,27 @@ def _add(lists: dict[str, list[_Item]], action: str, item: _Item) -> None:
 
 
 def _leg(rest: tuple[str, ...], at: Instant) -> SnapshotLeg:
-    channel, state, caller, context, exten, leg, linked, application, duration, bridge = rest
+    channel, state, caller, context, exten, leg, linked, application, duration, bridge, other_side = rest
     number = _number(state)
     told = LegState(number) if number is not None and number <= LegState.BUSY else LegState.OTHER
     match = _DURATION.fullmatch(duration)
     age = int(match[1]) * 3600 + int(match[2]) * 60 + int(match[3]) if match else 0
-    return SnapshotLeg(leg, linked, channel, told, context, exten, caller, bridge, application, at - age * SECOND)
+    started_at = _started(leg, at - age * SECOND, at)
+    return SnapshotLeg(leg, linked, channel, told, context, exten, caller, bridge, application, started_at,
+                       other_side == _NOBODY)
+
+
+def _started(leg: str, by_age: Instant, at: Instant) -> Instant:
+    """When it began, at the latest, and at most a second sooner.
+
+    A channel that was moved into another one, as by an attended transfer into a queue, keeps its id and has that
+    one's age. Where the two contradict each other the second that its id names is the truth.
+    """
+    named = _NAMED_SECOND.search(leg)
+    if named is None:
+        return by_age
+    by_id = (int(named[1]) + 1) * SECOND
+    return by_age if abs(by_id - by_age) <= _AGREE or by_id > at + SECOND else by_id
 
 
 def _number(text: str) -> int | None:

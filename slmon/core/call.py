@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from slmon.core.events import LegId
 from slmon.core.facts import (
+    NOT_CONNECTED,
+    UNSURE,
     CallId,
     CallRecord,
     EndedBy,
@@ -52,12 +54,12 @@ class Call:
     """A member call. The switchboard changes it, nobody else."""
 
     __slots__ = (
-        "answered_at", "answered_between", "arrived_at", "arrived_slack", "ask_tried_at",
-        "asked_at", "away", "boot", "caller", "changed", "clock_stepped", "company",
-        "connecting", "desks", "dialled", "ended_at", "ended_by", "excluded", "found_at", "goal", "hand_overs",
-        "holder", "id", "in_hours",
-        "known_waiting_at", "last_company_at", "leg", "line", "links", "meaning", "outcome", "parking", "pbx", "place",
-        "quality", "queue_left_at", "queued_in", "queues", "sent_away", "steps", "stirred_at", "talking_at", "verdict",
+        "answered_at", "answered_between", "arrived_at", "arrived_slack", "ask_tried_at", "asked_at", "away", "boot",
+        "caller", "changed", "clock_stepped", "company", "connecting", "connecting_since", "desks", "dialled",
+        "ended_at", "ended_by", "excluded", "found_at", "goal", "hand_overs", "holder", "id", "in_hours",
+        "known_waiting_at", "last_company_at", "leg", "line", "links", "meaning", "outcome", "parking", "pbx",
+        "place", "quality", "queue_left_at", "queued_in", "queues", "sent_away", "steps", "stirred_at", "talking_at",
+        "unsure_since", "verdict",
     )
 
     def __init__(self, call: CallId, pbx: str, leg: Leg, line: Line | None, in_hours: bool, goal: Goal,
@@ -95,7 +97,9 @@ class Call:
         self.last_company_at: Instant | None = None    # when the last desk went away
         self.away: tuple[Leg, Instant] | None = None   # the desk that made a conference, and when it went out of it
         self.connecting: Leg | None = None             # the desk that has picked up and is not put through yet
+        self.connecting_since: Instant | None = None   # when a desk picked up that may have the call now
         self.known_waiting_at: Instant | None = None   # the last moment it was surely not answered
+        self.unsure_since: Instant | None = None       # from then on it may have been answered and passed on unheard
         self.meaning: Meaning | None = None            # the last telling context the member came through
         self.sent_away = False                         # the dialplan plays busy: nothing to wait for any more
         self.verdict: Verdict | None = None
@@ -126,6 +130,23 @@ class Call:
                 each.at == at and each.step == step and each.detail == detail for each in steps[-2:]):
             steps.append(Step(at, step, detail))
             self.changed[self.id] = None
+
+    def not_connected(self, at: Instant) -> None:
+        """No desk that has picked up can be together with the member."""
+        if self.connecting_since is not None:
+            self.connecting_since = None
+            self.step(at, NOT_CONNECTED)
+
+    def doubt(self, since: Instant) -> None:
+        """It waits, and from then on somebody may have answered it and passed it on, and nobody heard."""
+        self.unsure_since = since
+        self.step(since, UNSURE)
+
+    def trust(self) -> None:
+        """It surely has waited all the time."""
+        self.unsure_since = None
+        self.steps = [each for each in self.steps if each.step != UNSURE]
+        self.changed[self.id] = None
 
     def record(self) -> CallRecord:
         """All that is known now."""

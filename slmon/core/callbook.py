@@ -113,6 +113,7 @@ class CallBook(ABC):
         self._gap_since: Instant | None = None
         self._gap_set_by = 0
         self._listed_since: Instant | None = None     # while a snapshot is read: what was seen last before it
+        self._doubted: dict[CallId, Instant] = {}     # of the last list: who may have been answered since, unheard
         self._held_back: dict[CallId, Call] = {}      # calls to judge when the gap is over
         self._over: dict[LegId, Over] = {}            # member legs whose call is over and that may live on
 
@@ -268,7 +269,7 @@ class CallBook(ABC):
         """Say the verdict, once, if there is one by now."""
         if call.verdict is not None:
             return
-        found = judge(call, call.goal, now, connecting=call.connecting is not None)
+        found = judge(call, call.goal, now)
         if found is not None:
             call.verdict, at = found
             self._said.append(CallJudged(call.id, at, call.verdict))
@@ -313,7 +314,7 @@ class CallBook(ABC):
             call.asked_at = max(call.ask_tried_at, call.arrived_at)      # the queue refused it: it asked all the same
         call.outcome = call.outcome or self._outcome(call)
         self._judge(call, call.ended_at)
-        if call.outcome is Outcome.LOST:
+        if call.outcome is Outcome.LOST or call.ended_by is None:
             self._said.append(CallUnaccounted(call.id, call.ended_at, "lost"))
         self._said.append(CallEnded(call.id, call.ended_at, call.outcome, call.record()))
         self._drop(call)
@@ -338,6 +339,8 @@ class CallBook(ABC):
     def _outcome(self, call: Call) -> Outcome:
         if call.is_answered:
             return Outcome.ANSWERED
+        if call.unsure_since is not None:
+            return Outcome.LOST                          # it may have been answered before, and passed on to its end
         if call.meaning is Meaning.VOICEMAIL:
             return Outcome.VOICEMAIL
         if call.meaning is Meaning.CALLBACK:
@@ -386,6 +389,10 @@ class CallBook(ABC):
     @abstractmethod
     def _regroup(self, leg: Leg, at: Instant) -> None:
         """Somebody came or went: who hears a member now?"""
+
+    @abstractmethod
+    def _company(self, call: Call, humans: dict[LegId, Leg], at: Instant) -> None:
+        """These desks, and nobody else, hear the member from now on."""
 
     @abstractmethod
     def _asked(self, call: Call, at: Instant) -> None:

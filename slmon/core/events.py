@@ -306,7 +306,10 @@ class StreamLost(NamedTuple):
 
 
 class SnapshotLeg(NamedTuple):
-    """A leg as the switch lists it on asking. `started_at` is to the second."""
+    """A leg as the switch lists it on asking. `started_at` is to the second, and at most one second late.
+
+    `met_nobody`: the switch says that nobody was ever at the other side of it.
+    """
 
     leg: LegId
     linked: LegId
@@ -318,6 +321,7 @@ class SnapshotLeg(NamedTuple):
     bridge: str
     application: str
     started_at: Instant
+    met_nobody: bool = False
 
 
 class SnapshotCaller(NamedTuple):

@@ -90,6 +90,18 @@ without a detail to the end. No source has told yet whether it was handed over m
 WHOLE_SECONDS = "whole seconds"
 """The step of a call of which some moments were told in whole seconds, cut off; its detail names their fields."""
 
+CONNECTING = "connecting"
+"""The step of a call whose member is not together yet with the desk that has picked up."""
+
+NOT_CONNECTED = "not connected"
+"""The step of a call whose desk went away again before they were together."""
+
+UNSURE = "unsure"
+"""The step of a call that waits after a gap, and may have been answered and passed on in it: from when on."""
+
+
+_CONNECTED_OR_NOT = frozenset({CONNECTING, NOT_CONNECTED})
+
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
@@ -157,6 +169,17 @@ class CallRecord:
     def whole_seconds(self) -> frozenset[str]:
         """The fields whose moments may be up to a second later than they say: no source told a fraction."""
         return frozenset(field for step in self.steps if step.step == WHOLE_SECONDS for field in step.detail.split())
+
+    @property
+    def connecting_since(self) -> Instant | None:
+        """When a desk has picked up that may have been put together with the member since; None: there is none."""
+        last = next((step for step in reversed(self.steps) if step.step in _CONNECTED_OR_NOT), None)
+        return last.at if last is not None and last.step == CONNECTING else None
+
+    @property
+    def unsure_since(self) -> Instant | None:
+        """From when on it may have been answered and passed on unheard; None: all of its wait was heard."""
+        return next((step.at for step in self.steps if step.step == UNSURE), None)
 
     @property
     def answer_seconds(self) -> float | None:

@@ -75,16 +75,19 @@ class Measured(Protocol):
     @property
     def in_hours(self) -> bool: ...
     @property
+    def connecting_since(self) -> Instant | None: ...
+    @property
+    def unsure_since(self) -> Instant | None: ...
+    @property
     def excluded(self) -> str | None: ...
 
 
-def judge(record: Measured, goal: Goal, now: Instant, connecting: bool = False
-          ) -> tuple[Verdict, Instant] | None:
+def judge(record: Measured, goal: Goal, now: Instant) -> tuple[Verdict, Instant] | None:
     """The verdict on a call and the instant at which it fell; None while, or because, there is none.
 
     Met: answered with an answer time up to and including the target. Missed at the first of: target passed (not
     before the member asked for a human), ended unanswered. Undecided: no source can tell. None for calls out of
-    hours, excluded, in the menu, still below the target, `connecting` (a phone is picked up; wait and see), and
+    hours, excluded, in the menu, still below the target, connecting (a phone is picked up; wait and see), and
     for early hang-ups where `short_abandon_seconds` is set. `now`: up to when the call was watched.
     """
     if not record.in_hours or record.excluded:
@@ -99,12 +102,24 @@ def judge(record: Measured, goal: Goal, now: Instant, connecting: bool = False
     if record.asked_at is None:
         return None
     if record.outcome is Outcome.LOST:
-        return _judge_lost(record, passed_at, now, connecting)
+        return _judge_lost(record, goal, passed_at, now)
     if record.ended_at is not None:
-        return None if _short_abandon(record, goal) else (Verdict.MISSED, min(passed_at, record.ended_at))
-    if now >= passed_at and not connecting:
-        return Verdict.MISSED, passed_at
+        if _short_abandon(record, goal):
+            return None
+        verdict = Verdict.MISSED if record.outcome is not None else _unless_unsure(record, goal)
+        return verdict, min(passed_at, record.ended_at)
+    if now >= passed_at and not _in_time(record.connecting_since, record, goal):
+        return _unless_unsure(record, goal), passed_at
     return None
+
+
+def _unless_unsure(record: Measured, goal: Goal) -> Verdict:
+    """Missed; undecided where it may have been answered within the target while nobody listened."""
+    return Verdict.UNDECIDED if _in_time(record.unsure_since, record, goal) else Verdict.MISSED
+
+
+def _in_time(at: Instant | None, record: Measured, goal: Goal) -> bool:
+    return at is not None and at - record.arrived_at <= goal.target
 
 
 def abandoned_within(record: CallRecord, goal: Goal) -> bool:
@@ -129,12 +144,12 @@ def _judge_between(between: tuple[Instant | None, Instant | None], record: Measu
     return Verdict.UNDECIDED, high or record.ended_at or now
 
 
-def _judge_lost(record: Measured, passed_at: Instant, now: Instant, connecting: bool) -> tuple[Verdict, Instant]:
+def _judge_lost(record: Measured, goal: Goal, passed_at: Instant, now: Instant) -> tuple[Verdict, Instant]:
     """Judged already if the target had passed while the member was still seen waiting; else nobody can tell."""
     if record.ended_at is None:
         return Verdict.UNDECIDED, now
-    if record.ended_at >= passed_at and not connecting:
-        return Verdict.MISSED, passed_at
+    if record.ended_at >= passed_at and not _in_time(record.connecting_since, record, goal):
+        return _unless_unsure(record, goal), passed_at
     return Verdict.UNDECIDED, record.ended_at
 
 

@@ -198,6 +198,9 @@ class HandOvers(CallBook):
             self._due(at + CONFIRM, Due.APART, call)
         elif call.holder in left:
             stayed = next(iter(call.company.values()))
+            if self._listed_since is not None:
+                call.holder = stayed                     # how it came to be so nobody heard
+                return
             self._due(at + TOGETHER, Due.CONFERENCE, call, (call.holder, stayed, at))
             call.away = None if call.holder is None else (call.holder, at)
             call.holder = stayed

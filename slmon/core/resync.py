@@ -30,6 +30,7 @@ from slmon.core.facts import (
     FOUND,
     UNHEARD,
     CallAsked,
+    CallId,
     CallQueued,
     CallRecord,
     EndedBy,
@@ -47,6 +48,7 @@ from slmon.core.site import Meaning
 from slmon.core.steady import moved_record
 from slmon.core.wiring import Leg
 
+PASSED_ON_SOONEST = SECOND + SECOND // 2     # nobody picks up, hears what it is about, and passes the call on in less
 _RUNG = frozenset({"AppDial", "AppDial2", "AppQueue"})       # what the switch says a dialled leg is doing
 
 
@@ -55,6 +57,7 @@ class Resync(CallBook):
 
     _gap_reason = ""
     _listed_once = False
+    _hides_who_met = False       # the switch's lists name nobody at the other side of who is together with a desk
 
     def resume(self, records: Iterable[CallRecord], since: Instant, over: Iterable[CallRecord] = (),
                count: CallCount | None = None) -> list[Fact]:
@@ -88,6 +91,7 @@ class Resync(CallBook):
         call.asked_at, call.answered_at, call.answered_between = (
             record.asked_at, record.answered_at, record.answered_between)
         call.clock_stepped = set_by != 0
+        call.connecting_since, call.unsure_since = record.connecting_since, record.unsure_since
         call.talking_at, call.steps = record.talking_at, list(record.steps)
         call.queues, call.desks = list(record.queues), list(record.desks)
         if any(step.step == FOUND for step in record.steps):
@@ -233,16 +237,24 @@ class Resync(CallBook):
         """What was missed, as far as what is there now tells of it."""
         if seen_last is not None:
             self._forget_unlisted({each.leg for each in legs}, at, seen_last)
+            for call in self.calls.values():
+                if call.ended_at is None:
+                    call.quality = Quality.RESUMED       # what was done with it in the gap nobody heard
         for each in sorted(legs, key=lambda each: each.leg not in self._by_leg):   # known members show the doors
             self._list_leg(each, at, seen_last)
-        self._pair_pipes([self.wiring.legs[each.leg] for each in legs])
+        listed = [self.wiring.legs[each.leg] for each in legs]
+        self._pair_pipes(listed)
         for each in legs:
             self._rung_unseen(each)
-        for each in legs:
-            leg = self.wiring.legs[each.leg]
+        for each, leg in zip(legs, listed, strict=True):
             leg.listed_at = at
+            if leg.bridge is not None and leg.bridge != each.bridge:
+                self.wiring.leave(leg)
             if each.bridge:
-                self._together_since(leg, each.bridge, at, seen_last)
+                self.wiring.enter(leg, each.bridge)
+        self._together_since(listed, at, seen_last)
+        if seen_last is not None:
+            self._doubt_who_waits({each.leg: each for each in legs}, at, seen_last)
         self._let_go_of_over(legs)
 
     def _forget_unlisted(self, listed: set[LegId], at: Instant, seen_last: Instant) -> None:
@@ -253,8 +265,13 @@ class Resync(CallBook):
                 if call.ended_at is None:                # else its member had hung up before the leg did
                     call.step(seen_last, UNHEARD)
                     self._lose(call, seen_last)
+                    call.ended_by = None
             elif leg.call is not None and leg.call.connecting is leg:
                 self._not_connected(leg.call, at)
+            leg.ended_at = at
+            had = leg.met
+            if had is not None and had.company.pop(leg.id, None) is not None and not had.company:
+                had.last_company_at = seen_last
             self.wiring.forget(leg)
 
     def _list_leg(self, listed: SnapshotLeg, at: Instant, seen_last: Instant | None) -> None:
@@ -267,8 +284,7 @@ class Resync(CallBook):
                 leg.call = self._by_link.get(listed.linked)
             leg.rung = listed.application in _RUNG
             if listed.state is LegState.UP:
-                started_at = leg.started_at - SECOND         # its age is told in whole seconds, cut off
-                leg.up_between = max(started_at, seen_last or started_at), at
+                leg.up_between = leg.started_at - SECOND, at     # its age is told in whole seconds, cut off
             if self._came_in(leg, listed):
                 self._arrived_unseen(leg, listed)
         elif not leg.channel:                            # ours from before the restart
@@ -320,19 +336,59 @@ class Resync(CallBook):
             if two is not None and one.pair is None:
                 self.wiring.pair(one, two)
 
-    def _together_since(self, leg: Leg, bridge: str, at: Instant, seen_last: Instant | None) -> None:
-        unanswered = [call for call in self.calls.values() if not call.is_answered]
-        self.wiring.enter(leg, bridge)
+    def _together_since(self, listed: Iterable[Leg], at: Instant, seen_last: Instant | None) -> None:
+        """Who hears whom now; since when, nobody can tell."""
         self._listed_since = at if seen_last is None else seen_last
-        self._regroup(leg, at)
+        for leg in listed:
+            call = self._by_leg.get(leg.id)
+            if call is not None and leg.bridge is not None:
+                self._regroup(leg, at)
+            elif call is not None and call.company:
+                self._company(call, {}, at)
+            if call is not None and call.is_answered and not call.company:
+                self._due(at, Due.APART, call)
         self._listed_since = None
-        for call in unanswered:
-            if call.is_answered:
-                call.quality = Quality.RESUMED
+
+    def _doubt_who_waits(self, listed: dict[LegId, SnapshotLeg], at: Instant, seen_last: Instant) -> None:
+        """Who waits now may have been answered in the gap, passed on, and be waiting again."""
+        self._doubted.clear()
+        there = [(call, listed[call.leg.id]) for call in self.calls.values() if call.leg.id in listed]
+        self._hides_who_met |= any(bool(call.company) and each.met_nobody for call, each in there)
+        ringing_since = self._ringing_since(listed, at)
+        for call, each in there:
+            since = max(seen_last, call.arrived_at)
+            if call.connecting_since is not None:
+                since = min(since, call.connecting_since)
+            if not (call.is_answered or call.ended_at is not None or call.unsure_since is not None
+                    or self._surely_unanswered(call, each)
+                    or ringing_since.get(call.id, at) - since < PASSED_ON_SOONEST):
+                self._doubted[call.id] = since
+                call.doubt(since)
+            if call.connecting is None and not call.is_answered:
+                call.not_connected(at)
+
+    def _surely_unanswered(self, call: Call, listed: SnapshotLeg) -> bool:
+        if listed.state is not LegState.UP:
+            return True                                  # whom somebody has talked to, the switch has answered
+        if listed.met_nobody and not self._hides_who_met:
+            return True
+        meaning = self.doors.meanings.get(listed.context)
+        return meaning is not None and meaning is call.meaning and call.found_at is None     # it was there before
+
+    def _ringing_since(self, listed: Iterable[LegId], at: Instant) -> dict[CallId, Instant]:
+        """Since when a phone rings for a call without a break."""
+        since: dict[CallId, Instant] = {}
+        for leg in (self.wiring.legs[each] for each in listed):
+            if leg.call is not None and leg.rung and leg.state is not LegState.UP:
+                since[leg.call.id] = min(leg.started_at, since.get(leg.call.id, at))
+        return since
 
     def _queues_listed(self, callers: tuple[SnapshotCaller, ...]) -> None:
         for caller in callers:
             call = self._by_leg.get(caller.leg)
+            since = None if call is None else self._doubted.get(call.id)
+            if call is not None and since is not None and caller.joined_at - since < PASSED_ON_SOONEST:
+                call.trust()                             # it has waited in this queue from the gap's beginning on
             if call is None or call.is_answered or call.ended_at is not None:
                 continue
             call.queued_in = caller.queue

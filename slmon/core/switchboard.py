@@ -11,7 +11,7 @@ from slmon.core.audit import Audit
 from slmon.core.call import MAX_STEPS, Call
 from slmon.core.callbook import CONFIRM, DISORDER, MOST_LEGS, SAME_ID_AGAIN, SETTLE, CallBook, Due
 from slmon.core.events import Event, LegState
-from slmon.core.facts import CallArrived, CallAsked, CallId, CallQueued, Fact, Place
+from slmon.core.facts import CONNECTING, CallArrived, CallAsked, CallId, CallQueued, Fact, Place, Quality
 from slmon.core.goals import Goal
 from slmon.core.handovers import HandOvers
 from slmon.core.instant import SECOND, Instant
@@ -205,7 +205,8 @@ class Switchboard(HandOvers, Resync, Audit, CallBook):
     def _connecting(self, call: Call, leg: Leg, at: Instant) -> None:
         open_call = not call.is_answered and call.ended_at is None
         if open_call and call.connecting is None and self._is_human(leg) and not leg.is_gone:
-            call.connecting = leg
+            call.connecting, call.connecting_since = leg, max(at, call.arrived_at)
+            call.step(call.connecting_since, CONNECTING, leg.endpoint)
             self._move(call, Place.CONNECTING, at)
 
     def _relink(self, leg: Leg, linked: str) -> None:
@@ -330,6 +331,8 @@ class Switchboard(HandOvers, Resync, Audit, CallBook):
     def _not_connected(self, call: Call, at: Instant) -> None:
         """The phone that had been picked up is gone again: the member still waits."""
         call.connecting = None
+        if self._gap_since is None:                      # else they may have come together, and nobody heard
+            call.not_connected(at)
         if not call.is_answered and call.ended_at is None:
             self._move(call, Place.WAITING, at)
             self._due(at + SETTLE, Due.JUDGE, call)
@@ -530,6 +533,7 @@ class Switchboard(HandOvers, Resync, Audit, CallBook):
         elif unseen is not None or call.arrived_slack:
             low, high = unseen or (picked_up_at, picked_up_at)
             call.answered_between = max(low - call.arrived_slack, call.arrived_at), high + call.arrived_slack
+            call.quality = Quality.RESUMED
         else:
             call.answered_at = picked_up_at
         call.holder = desk
@@ -538,14 +542,17 @@ class Switchboard(HandOvers, Resync, Audit, CallBook):
         self._answered(call, at)
 
     def _unseen_pick_up(self, call: Call, desk: Leg, at: Instant) -> tuple[Instant, Instant] | None:
-        """Between when the phone was picked up, where nobody was told the moment."""
+        """Between when the phone was picked up, where nobody was told the moment, or this may not be the first one."""
+        if call.unsure_since is not None:
+            return call.unsure_since, self._pick_up(call, desk, at)
         if desk.picked_up_at is not None and desk.call is call:
-            return None
+            return None if self._listed_since is None else (desk.picked_up_at, at)   # by a key, or only announced to?
         if self._listed_since is None:
             return desk.up_between if desk.call is call else None
         # Whoever is there now need not have been the first: it may have been answered and passed on unseen.
         unheard_of = self._listed_since == at or call.found_at == at     # not even known to have waited before
-        return (call.arrived_at if unheard_of else self._listed_since), at
+        since = self._listed_since if call.connecting_since is None else min(self._listed_since, call.connecting_since)
+        return (call.arrived_at if unheard_of else since), at
 
     def _pick_up(self, call: Call, leg: Leg, at: Instant) -> Instant:
         """When the phone was picked up for this call; one that nobody rang for it picks the call up by joining."""
