@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
@@ -333,6 +334,7 @@ class Daemon:
                 running.append(tasks.create_task(self._mender.run(), name="backfill"))
                 running.append(tasks.create_task(self._seed_last_days(), name="last days"))
                 running += [tasks.create_task(each(), name="beside") for each in beside]
+                gc.freeze()                                      # what is there now stays: a look at it is a pause
                 started(url)
                 await stop.wait()
                 self._note_heard()                               # before the links end: what comes after is not heard

@@ -117,11 +117,16 @@ async def _figures(content: aiohttp.StreamReader) -> AsyncIterator[dict[str, Any
             yield json.loads(line[6:])["figures"]
 
 
-@contextlib.asynccontextmanager
-async def slmon(*arguments: object, **environment: str) -> AsyncIterator[Slmon]:
+def slmon(*arguments: object, **environment: str) -> contextlib.AbstractAsyncContextManager[Slmon]:
     """`slmon <arguments>`, ended at the latest when the context ends."""
+    return python("-m", "slmon", *arguments, **environment)
+
+
+@contextlib.asynccontextmanager
+async def python(*arguments: object, **environment: str) -> AsyncIterator[Slmon]:
+    """The same of any program that says its address as slmon does."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "slmon", *map(str, arguments), stdin=asyncio.subprocess.DEVNULL,
+        sys.executable, *map(str, arguments), stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, env={**os.environ, **environment})
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=DEADLINE_SECONDS)) as web:
         running = Slmon(process, web)

@@ -92,6 +92,13 @@ async def test_a_thousand_at_once_are_answered_or_sent_away_and_all_let_go_of():
         assert b"200 OK" in await answer(port)
 
 
+async def test_connections_that_come_while_slmon_works_are_held_until_it_has_time():
+    async with open_house(at_most=200) as port, contextlib.AsyncExitStack() as stack:
+        for _ in range(100):             # nobody accepts meanwhile; one that has no room waits for a second
+            stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=0.5))
+        assert b"200 OK" in await answer(port)
+
+
 # -- what is sent that nobody wants, and what nobody takes
 
 async def said_to(port, question, more=b""):

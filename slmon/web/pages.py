@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from urllib.parse import quote, urlencode
 from zoneinfo import ZoneInfo
 
@@ -54,7 +55,10 @@ class Pages:
     version: str
     silent_after_seconds: float
     demo: bool
-    _environments: dict[str, Environment] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Compile the house's templates now, not while the first visitor and the PBXes wait."""
+        _environment(self.language)
 
     def board(self, view: View, views: Sequence[View], path: str, query: Mapping[str, str], door: str = "") -> str:
         """The wallboard of a view; its figures come by the stream. `door`: a kiosk's own way in, `kiosk/.../`."""
@@ -109,7 +113,7 @@ class Pages:
         theme = query.get("theme", "")
         root = self._root(path)
         chosen = urlencode(_chosen(query))
-        return self._environment(speak).get_template(template).render(
+        return _environment(speak.language).get_template(template).render(
             w=speak, house=self.house, demo=self.demo, root=root, static=f"{root}static/{self.version}/",
             theme=theme if theme in THEMES else "", chosen=f"?{chosen}" if chosen else "", **values)
 
@@ -122,21 +126,20 @@ class Pages:
         """The way up from a page to the front, so that the pages also live below a proxy's path."""
         return "../" * (path.count("/") - 1)
 
-    def _environment(self, speak: Words) -> Environment:
-        if speak.language not in self._environments:
-            self._environments[speak.language] = _environment(speak)
-        return self._environments[speak.language]
-
 
 def _chosen(query: Mapping[str, str]) -> dict[str, str]:
     return {name: query[name] for name in CHOICES if name in query}
 
 
-def _environment(speak: Words) -> Environment:
+@cache
+def _environment(language: str) -> Environment:
+    speak = words(language)
     environment = Environment(
         loader=PackageLoader("slmon.web"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.i18n"])
     environment.install_gettext_callables(  # type: ignore[attr-defined]
         speak.gettext, speak.ngettext, newstyle=True)
     environment.filters["quoted"] = lambda text: quote(text, safe="")
+    for name in environment.list_templates():
+        environment.get_template(name)
     return environment

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import socket
+import sys
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -12,6 +14,8 @@ from aiohttp.web_protocol import RequestPayloadError
 from slmon.web.door import Doorkeeper, Limits, limits_for
 
 IDLE_SECONDS = 30.0            # between two questions of a connection
+ACCEPTED_AT_ONCE = 10          # connections a turn of the loop; a storm of them must not keep the PBX's events waiting
+WAITING_AT_MOST = 1024         # that the kernel holds until they are accepted
 UNREAD_BODY_SECONDS = 0.2      # a body that nobody wants is drained so long, that its sender may read the answer
 
 
@@ -30,13 +34,22 @@ async def serve(app: web.Application, host: str, port: int, limits: Limits | Non
         assert runner.server is not None
         server = runner.server
         door = Doorkeeper(lambda: _Conversation(server, loop, refused), limits or limits_for(500), refused)
-        listening = await loop.create_server(door, host, port, reuse_address=True)
+        listening = await loop.create_server(door, host, port, reuse_address=True, backlog=ACCEPTED_AT_ONCE)
+        _let_wait(listening)
         at = listening.sockets[0].getsockname()
         yield f"http://{'[' + at[0] + ']' if ':' in at[0] else at[0]}:{at[1]}/"
     finally:
         if listening is not None:
             listening.close()
         await runner.cleanup()
+
+
+def _let_wait(listening: asyncio.Server) -> None:
+    """Let the kernel hold more connections than the loop accepts at once; asyncio has one number for both."""
+    if sys.platform != "win32":                # whose loop accepts one at a time
+        for each in listening.sockets:
+            with socket.fromfd(each.fileno(), each.family, each.type) as same:
+                same.listen(WAITING_AT_MOST)
 
 
 class _Conversation(web.RequestHandler):
