@@ -904,10 +904,10 @@ def test_a_switch_that_runs_for_less_time_than_the_gap_is_another_one():
 
 def test_ids_of_an_earlier_boot_are_never_matched():
     house = during([ev.SwitchBooted(instant(50), "monday", None)], answered_call("c1", 100), lost(at=120, since=115),
-                   [ev.SwitchBooted(instant(125), "tuesday", None)], listed(126, seen("c1", 124)),
-                   hangs_up("c1", 130)).wait(150)
+                   [ev.SwitchBooted(instant(5010), "tuesday", None)], listed(5011, seen("c1", 5000)),
+                   hangs_up("c1", 5020)).wait(5040)
     assert [(call.outcome, call.boot, call.ended_at) for call in house.calls()] == [
-        (Outcome.ANSWERED, "monday", instant(115)), (Outcome.LEFT_MENU, "tuesday", instant(130))]
+        (Outcome.ANSWERED, "monday", instant(115)), (Outcome.LEFT_MENU, "tuesday", instant(5020))]
 
 
 def test_hangups_just_before_the_switch_stops_are_the_switch():

@@ -185,7 +185,6 @@ class Resync(CallBook):
                 self._lose(call, at)
         for leg in tuple(self.wiring.legs.values()):
             if leg.started_at <= at:
-                leg.ended_at = leg.ended_at or at        # no channel of it lingers: its id may be another's by now
                 self.wiring.forget(leg)
         self._over.clear()
 
