@@ -7,6 +7,7 @@ import socket
 from collections import Counter
 
 import pytest
+from access_house import guarded
 from web_house import Scene, house_of
 
 from slmon.web.app import make_app, serve
@@ -155,6 +156,18 @@ async def test_what_is_no_http_is_neither_logged_nor_told_back(asked, caplog):
             assert b"aiohttp" not in said
     assert "HEMMELIG" not in caplog.text
     assert refused == {"malformed": 1}
+
+
+async def test_who_leaves_in_the_middle_of_a_form_is_no_error(caplog):
+    async with serve(make_app(guarded()), "127.0.0.1", 0) as url:
+        port = int(url.rstrip("/").rpartition(":")[2])
+        reader, writer = await connected(port)
+        writer.write(b"POST /login HTTP/1.1\r\nHost: localhost\r\nOrigin: http://localhost\r\nExpect: 100-continue\r\n"
+                     b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\nname=x")
+        await reader.readuntil(b"100 Continue\r\n\r\n")               # it waits for the rest now
+        writer.transport.abort()
+        assert b"200 OK" in await answer(port)
+    assert caplog.text == ""
 
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="the kernel has no such limit")

@@ -258,7 +258,8 @@ async def test_the_intranet_may_be_allowed_to_frame_the_board_and_nothing_else(v
 
 @pytest.mark.parametrize(("host", "status"), [
     ("localhost:8080", 200), ("127.0.0.1", 200), ("[::1]:8080", 200), ("tavle.example", 200), ("TAVLE.example:80", 200),
-    ("evil.example", 421), ("tavle.example.evil.example", 421), ("127.0.0.1.evil.example", 421), ("", 421)])
+    ("evil.example", 421), ("tavle.example.evil.example", 421), ("127.0.0.1.evil.example", 421), ("", 421),
+    ("127.0.0.1:80@evil.example", 421), ('127.0.0.1:80"><b>', 421), ("[::1", 421), ("[::1]evil.example", 421)])
 async def test_only_our_own_names_are_answered(visit: Visit, host: str, status: int) -> None:
     client = await visit(house_of(Scene(), hosts=["tavle.example"]))
     assert (await client.get("/", headers={"Host": host})).status == status

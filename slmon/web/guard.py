@@ -2,6 +2,7 @@
 
 import ipaddress
 import random
+import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
@@ -129,10 +130,9 @@ def pattern_of(request: web.Request) -> str:
 
 
 def without_port(host: str) -> str:
-    """The name or address in a Host header."""
-    if host.startswith("["):
-        return host[1:].partition("]")[0]
-    return host.rpartition(":")[0] or host if host.count(":") == 1 else host
+    """The name or address in a Host header; "" where it is neither, or what follows is no port."""
+    found = re.fullmatch(r"(?:\[([^\[\]]*)\]|([^:\[\]]*))(?::[0-9]*)?", host)
+    return "" if found is None else found[1] or found[2] or ""
 
 
 def retry_later() -> dict[str, str]:

@@ -64,9 +64,10 @@ class _Conversation(web.RequestHandler):
 
     def handle_error(self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None,
                      message: str | None = None) -> web.StreamResponse:
-        if not isinstance(exc, HttpProcessingError):
+        if not isinstance(exc, HttpProcessingError | ConnectionError):
             return super().handle_error(request, status, exc, message)
-        self._refused("malformed")
+        if isinstance(exc, HttpProcessingError):       # else who asked has gone, which is no error
+            self._refused("malformed")
         answer = web.Response(status=400, text="slmon did not understand this request.\n", headers={"Server": "slmon"})
         answer.force_close()
         return answer
