@@ -619,7 +619,7 @@ def test_a_failed_transfer_is_none():
 
 
 def test_a_blind_transfer_told_after_the_hangup_still_counts():
-    house = after(answered_call(), cut_off("101", 130), hangs_up("c1", 130.5), transfers("c1", 130.6, "101", "102"))
+    house = after(answered_call(), cut_off("101", 130), hangs_up("c1", 130.5), transfers("c1", 135.4, "101", "102"))
     assert kinds(house) == [TransferKind.BLIND]
 
 

@@ -205,10 +205,7 @@ class AmiStream:
 
 def _split_patiently(text: bytes) -> list[bytes]:
     """Blocks between empty lines of any kind, with CRLF line ends; the last one is unfinished."""
-    tail = b"\r" if text.endswith(b"\r") else b""       # its line feed may be still to come
-    blocks = text[: len(text) - len(tail)].replace(b"\r\n", b"\n").split(b"\n\n")
-    blocks[-1] += tail
-    return blocks
+    return text.replace(b"\r\n", b"\n").split(b"\n\n")
 
 
 def _is_glued(headers: list[tuple[str, str]]) -> bool:
