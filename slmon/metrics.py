@@ -40,8 +40,8 @@ MOST_CHILDREN = 200
 CALL = ("pbx", "line", "queue")
 Key = TypeVar("Key")
 ODDITIES = ("clock_stepped_back", "clock_stepped_forward", "never_hung_up", "not_understood", "stuck_channel",
-            "unannounced_leg")
-UNACCOUNTED_REASONS = ("lost",)
+            "unannounced_leg", "untold_transfer")
+UNACCOUNTED_REASONS = ("lost", "too_many")
 
 
 @dataclass(frozen=True, slots=True)

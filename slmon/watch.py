@@ -7,14 +7,17 @@ import structlog
 
 from slmon.ami.connect import PbxAccess
 from slmon.ami.link import Link
-from slmon.ami.state import LinkState
+from slmon.ami.state import Complaint, LinkState
 from slmon.config import Pbx
 from slmon.core.events import ClockSet, Event, StreamLost
-from slmon.core.facts import Fact, OddityNoticed
+from slmon.core.facts import CallTransferred, Fact, OddityNoticed, TransferKind
 from slmon.core.instant import SECOND, Instant
 from slmon.core.switchboard import Switchboard
 
+UNTOLD = 3                       # calls that more than one desk had, and no transfer was ever told: it is filtered
 ASK_AGAIN_SECONDS = 0.25         # for a sign of life, when a verdict waits for it
+
+_TOLD = frozenset({TransferKind.BLIND, TransferKind.ATTENDED})
 
 log = structlog.get_logger(__name__)
 
@@ -31,6 +34,7 @@ class Watch:
         self._take = take
         self._on_state = on_state
         self._timer: asyncio.TimerHandle | None = None
+        self._untold, self._transfers_told = 0, False
 
     def _on_events(self, events: list[Event]) -> None:
         facts: list[Fact] = []
@@ -38,8 +42,18 @@ class Watch:
             facts += self._understood(event)
             if not isinstance(event, StreamLost | ClockSet):     # those are our own words
                 self.last_event_at = event.at
-        self._take(self, facts)
+        self._hand_on(facts)
         self._set_timer()
+
+    def _hand_on(self, facts: list[Fact]) -> None:
+        for fact in facts:
+            if isinstance(fact, CallTransferred) and fact.kind in _TOLD:
+                self._transfers_told = True
+            elif isinstance(fact, OddityNoticed) and fact.kind == "untold_transfer":
+                self._untold += 1
+        if self.link.state.is_up:
+            self.link.complain(Complaint.NO_TRANSFERS, self._untold >= UNTOLD and not self._transfers_told)
+        self._take(self, facts)
 
     def _understood(self, event: Event) -> list[Fact]:
         """What follows from the event. A mistake of ours must not stop the listening: it is told, counted, resynced."""
@@ -78,7 +92,7 @@ class Watch:
         heard_until = self.link.heard_until
         if heard_until is not None:
             try:
-                self._take(self, self.switchboard.advance(heard_until))
+                self._hand_on(self.switchboard.advance(heard_until))
             finally:
                 self._set_timer()
 

@@ -5,14 +5,18 @@ import sqlite3
 from typing import NamedTuple
 
 import pytest
+from recorded import NAMES, recording
 
-from slmon.ami.state import LinkStatus
+from slmon.ami.state import Complaint, LinkStatus
+from slmon.ami.translate import REPLAYED, Translator
+from slmon.ami.wire import AmiStream, Message
 from slmon.config import load
 from slmon.core.events import LegEnded, LegStarted, LegState
 from slmon.core.facts import CallEnded, CallId, CallRecord, GapMarked, OddityNoticed, Step
 from slmon.core.instant import SECOND
 from slmon.daemon import Daemon, host_now
 from slmon.simulator.house import config_text
+from slmon.watch import Watch
 
 
 class Unheard(NamedTuple):
@@ -67,6 +71,33 @@ async def test_what_fell_due_before_an_event_that_cannot_be_understood_is_kept(d
         LegEnded(rang_in + SECOND, "1.1", "1.1", "from-trunk", "10100100", 16)])
     facts = watch._understood(Unheard(rang_in + 60 * SECOND))
     assert [type(fact) for fact in facts] == [CallEnded, OddityNoticed, GapMarked]
+
+
+HELD_BACK = {"BlindTransfer", "AttendedTransfer"}
+
+
+def events_of(name, without=()):
+    stream = AmiStream(REPLAYED)
+    items = [item for capture in recording(name).captures for item in stream.feed(capture)]
+    return Translator().translate(item for item in items if not (isinstance(item, Message) and item.name in without))
+
+
+@pytest.mark.parametrize("name", ["transfers", "freepbx-transfers-min"])
+async def test_that_transfers_are_held_back_is_seen_by_the_calls_and_said_with_the_cure(config, name):
+    for without, said in ((), set()), (HELD_BACK, {Complaint.NO_TRANSFERS}):
+        watch = Watch(config.pbx[0], recording(name).board(), lambda watch, facts: None, lambda watch, state: None)
+        watch.link._set(LinkStatus.UP, "")
+        watch._on_events(events_of(name, without))
+        watch._hand_on(watch.switchboard.finish())
+        watch.close()
+        assert watch.link.state.complaints == said
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_where_all_is_told_next_to_no_transfer_is_missed(name):
+    board = recording(name).board()
+    facts = [fact for event in events_of(name) for fact in board.apply(event)] + board.finish()
+    assert sum(isinstance(fact, OddityNoticed) and fact.kind == "untold_transfer" for fact in facts) <= 1
 
 
 async def test_the_last_event_is_the_pbxs_own_word_and_not_a_tick_of_ours(daemon):

@@ -23,6 +23,8 @@ class Complaint(StrEnum):
     NO_DEVICES = "the PBX does not answer DeviceStateList"
     NO_CALLS = "the PBX handles calls and tells none: give the user read = call,agent, and no event filter"
     NO_AGENTS = "the PBX tells nothing of its queues: give the user read = call,agent, and no event filter"
+    NO_TRANSFERS = ("calls go from desk to desk and no transfer is told, so the transfer rate is too low: let no event "
+                    "filter and no disabledevents keep BlindTransfer and AttendedTransfer back")
     NO_TIMESTAMPS = "events come without a time: set timestampevents = yes in manager.conf"
     SLOW_ANSWERS = "the PBX answers late"
     LATE_EVENTS = "events come late"

@@ -59,7 +59,7 @@ class Call:
         "ended_at", "ended_by", "excluded", "found_at", "goal", "hand_overs", "holder", "id", "in_hours",
         "known_waiting_at", "last_company_at", "leg", "line", "links", "meaning", "outcome", "parking", "pbx",
         "place", "quality", "queue_left_at", "queued_in", "queues", "sent_away", "steps", "stirred_at", "talking_at",
-        "unsure_since", "verdict",
+        "unsure_since", "verdict", "went_on",
     )
 
     def __init__(self, call: CallId, pbx: str, leg: Leg, line: Line | None, in_hours: bool, goal: Goal,
@@ -91,6 +91,7 @@ class Call:
         self.queued_in: str | None = None              # the queue it waits in now
         self.desks: list[str] = []
         self.hand_overs: list[HandOver] = []
+        self.went_on = False                           # to a desk, when no other one heard the member any more
         self.parking: Parking | None = None
         self.company: dict[LegId, Leg] = {}            # the desks that hear the member now
         self.holder: Leg | None = None                 # the desk that has the call

@@ -31,6 +31,7 @@ from slmon.core.facts import (
     OddityNoticed,
     Outcome,
     Place,
+    Quality,
 )
 from slmon.core.goals import Goal, judge
 from slmon.core.hidden import HiddenCalls
@@ -314,6 +315,8 @@ class CallBook(ABC):
             call.asked_at = max(call.ask_tried_at, call.arrived_at)      # the queue refused it: it asked all the same
         call.outcome = call.outcome or self._outcome(call)
         self._judge(call, call.ended_at)
+        if call.went_on and not call.hand_overs and call.quality is Quality.LIVE:
+            self._odd("untold_transfer", call.ended_at)
         if call.outcome is Outcome.LOST or call.ended_by is None:
             self._said.append(CallUnaccounted(call.id, call.ended_at, "lost"))
         self._said.append(CallEnded(call.id, call.ended_at, call.outcome, call.record()))

@@ -157,6 +157,8 @@ class HandOvers(CallBook):
             else:
                 self._taken(call, leg, at)
             if not call.desks or call.desks[-1] != leg.endpoint:
+                if parking is None and call.holder is not None and call.holder.is_gone:
+                    call.went_on = call.went_on or all(each in joined for each in call.company.values())
                 if len(call.desks) < MAX_STEPS:
                     call.desks.append(leg.endpoint)
                 call.step(at, "talk", leg.endpoint)
