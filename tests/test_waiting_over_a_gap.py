@@ -15,11 +15,12 @@ from telling import (
     rings,
     seen,
     seen_desk,
+    together,
 )
 from test_killed import carried_on
 
-from slmon.core.events import LegState, SnapshotCaller
-from slmon.core.facts import CallUnaccounted, Outcome, Quality
+from slmon.core.events import ClockSet, LegState, SnapshotCaller
+from slmon.core.facts import CallUnaccounted, GapMarked, Outcome, Quality
 
 
 def waits(at, leg="c1", **more):
@@ -120,3 +121,28 @@ def test_of_a_talk_that_is_over_after_the_gap_the_end_is_not_known():
 def test_who_is_passed_on_unheard_waits_for_somebody_and_talks_no_more():
     house = during(answered_call(), lost(130, 125), in_queue(140, 132)).wait(141)
     assert house.board.calls["pbx1/c1"].place.value == "passed_on"
+
+
+def test_a_desk_that_is_there_yet_after_the_gap_and_apart_from_the_member_is_together_with_nobody():
+    there = [seen("c1", 100, state=LegState.UP, context="queue"), seen_desk("101", 102, "", "c1")]
+    house = during(answered_call(), lost(130, 125), listed(140, *there)).wait(141)
+    assert house.board.calls["pbx1/c1"].company == {}
+
+
+def test_a_desk_that_another_has_replaced_in_a_gap_has_left_no_conference():
+    there = [seen("c1", 100, "b2", state=LegState.UP), seen_desk("102", 130, "b2", "c1"),
+             seen_desk("101", 102, "", "c1")]
+    house = during(answered_call(), lost(130, 125), listed(140, *there), hangs_up("101", 141, "desks"))
+    house.hear(hangs_up("c1", 150)).wait(160)
+    assert house.call().transfers == ()
+
+
+def test_a_phone_that_was_up_already_when_slmon_came_back_was_picked_up_after_it_began_to_ring():
+    there = [seen("c1", 100, state=LegState.UP), seen_desk("101", 104, "", "c1")]
+    again = carried_on(during(ringing(), joins(at=101)), 105).hear(listed(106, *there), together(107, "c1", "101"))
+    assert again.call().answer_bounds == (3, 6)
+
+
+def test_both_ends_of_a_gap_are_told_by_the_clock_that_was_set():
+    house = during(ringing(), [ClockSet(instant(3701), instant(101))], lost(3720, 3710), listed(3730))
+    assert [(gap.since, gap.until) for gap in house.of(GapMarked)][-1] == (instant(3710), instant(3730))

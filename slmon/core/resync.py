@@ -268,9 +268,6 @@ class Resync(CallBook):
             elif leg.call is not None and leg.call.connecting is leg:
                 self._not_connected(leg.call, at)
             leg.ended_at = at
-            had = leg.met
-            if had is not None and had.company.pop(leg.id, None) is not None and not had.company:
-                had.last_company_at = seen_last
             self.wiring.forget(leg)
 
     def _list_leg(self, listed: SnapshotLeg, at: Instant, seen_last: Instant | None) -> None:
