@@ -237,6 +237,30 @@ def backfill(
         raise fail(str(error), FAILED) from None
 
 
+@app.command(short_help="Merge a database that was set aside, or a copy, into the present one.")
+def merge(
+    config: ConfigFile,
+    file: Annotated[Path, typer.Argument(metavar="FILE.db", help="The other database; nothing is written to it.",
+                                         show_default=False)],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be taken, and change nothing.")] = False,
+) -> None:
+    """Merge the calls, gaps and audit of a database that was set aside as damaged, or of a copy, into the present one.
+
+    Of a damaged one whatever can be read is taken, and what cannot becomes a gap. One call stays one; the better of two
+    tellings stays, and every change is kept. Done again, it changes nothing more. While slmon runs, it does the work
+    itself, and its boards are right at once.
+    """
+    from slmon.backfill.sources import SourceError
+    from slmon.commands.merge import run_merge
+    from slmon.store.schema import StoreError
+
+    settings = configured(config)
+    try:
+        run_merge(settings, file, dry_run)
+    except (SourceError, StoreError) as error:
+        raise fail(str(error), FAILED) from None
+
+
 @app.command(short_help="Copy the database, while slmon runs.")
 def backup(
     config: ConfigFile,

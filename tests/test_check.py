@@ -92,7 +92,7 @@ async def test_what_lies_beside_the_database_is_named_with_what_to_do_about_it(t
     async with busy_pbx() as pbx:
         code, said = await checked(configured(tmp_path, pbx.port))
     assert code == 0, said
-    assert "what can be read of it: sqlite3 slmon.db.broken-20261125T090000Z .recover" in said
+    assert "slmon.db.broken-20261125T090000Z was damaged and set aside; slmon merge takes in" in said
     assert "slmon.db.spool holds what the database could not take" in said
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import structlog
 
@@ -16,6 +17,7 @@ from slmon.core.instant import Instant
 from slmon.core.switchboard import Switchboard
 from slmon.privacy import CallerKey
 from slmon.store.calls import CallStore
+from slmon.store.merging import merge
 from slmon.store.schema import StoreError
 
 LOOK_EVERY_SECONDS = 1.0
@@ -80,6 +82,9 @@ class Mender:
                     await self._after_gap(pbx, due)
 
     async def _answer(self, name: str, question: Question | None) -> None:
+        if question is not None and question.database is not None:
+            self._spool.reply(name, await self._merged(question.database, question.dry_run))
+            return
         pbx = None if question is None else self._pbxes.get(question.pbx)
         if question is None or pbx is None:
             self._spool.reply(name, Answer(error="the slmon that runs knows no such [[pbx]]; restart it"))
@@ -90,6 +95,18 @@ class Mender:
             self._spool.reply(name, Answer(error=str(error)))
         else:
             self._spool.reply(name, Answer(found.corrected, found.added, found.lost, found.unread, found.said))
+
+    async def _merged(self, database: Path, dry_run: bool) -> Answer:
+        """What another database made of this one; the boards know."""
+        followed = frozenset(call for board in self._boards.values() for call in board.calls)
+        try:
+            await asyncio.to_thread(self._store.flush, AGAIN_SECONDS)
+            found = await asyncio.to_thread(merge, self._store, database, self._now(), followed.__contains__, dry_run)
+        except StoreError as error:
+            return Answer(error=str(error))
+        if not dry_run:
+            self._mended(found.records, found.gaps)
+        return Answer(found.corrected, found.added, unread=found.unread, said=found.words())
 
     async def _after_gap(self, pbx: str, due: _Due) -> None:
         del self._due[pbx]

@@ -1,4 +1,4 @@
-"""How `slmon backfill` asks the slmon that runs on the same store: a folder beside the database, a file a question.
+"""How backfill and merge ask the slmon that runs on the same store: a folder beside the database, a file a question.
 
 Who may write there may write to the database too. A question is taken by renaming it, so it is answered once.
 """
@@ -17,11 +17,12 @@ _KINDS = ("cel", "queue_log", "cdr")
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is to be mended with which files."""
+    """What is to be mended with which files; or with another `database`, for every PBX."""
 
     pbx: str
     sources: Sources
     dry_run: bool = False
+    database: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +57,10 @@ class Spool:
         files = {kind: [str(path.absolute()) for path in getattr(question.sources, kind)] for kind in _KINDS}
         tables = question.sources.tables
         place = None if tables.database_file is None else str(tables.database_file.absolute())
+        database = None if question.database is None else str(question.database.absolute())
         self._put(f"question-{name}.json", {"pbx": question.pbx, "dry_run": question.dry_run, **files, "tables": {
-            "database_file": place, **{kind: getattr(tables, kind) for kind in _KINDS}}})
+            "database_file": place, **{kind: getattr(tables, kind) for kind in _KINDS}},
+            "database": database})
         return name
 
     def is_taken(self, name: str) -> bool:
@@ -102,6 +105,8 @@ def _question(path: Path) -> Question | None:
         cel, queue_log, cdr = (tuple(Path(each) for each in words[kind]) for kind in _KINDS)
         place, names = words["tables"]["database_file"], (words["tables"][kind] for kind in _KINDS)
         tables = Tables(None if place is None else Path(place), *names)
-        return Question(str(words["pbx"]), Sources(cel, queue_log, cdr, tables), bool(words["dry_run"]))
+        database = words.get("database")
+        return Question(str(words["pbx"]), Sources(cel, queue_log, cdr, tables), bool(words["dry_run"]),
+                        None if database is None else Path(database))
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -1,6 +1,5 @@
 """`slmon backfill`: the stored calls, mended with what the PBX's own logs tell."""
 
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,19 +8,18 @@ from rich.console import Console
 from slmon.backfill.mend import look, unheard
 from slmon.backfill.mender import sources_of
 from slmon.backfill.sources import SourceError, Sources
-from slmon.backfill.spool import Answer, Question, Spool
+from slmon.backfill.spool import Answer, Question
+from slmon.commands.asking import ask_the_other
 from slmon.commands.output import progress
 from slmon.config import Config, Pbx
 from slmon.core.facts import Quality
 from slmon.core.instant import Instant, from_datetime
 from slmon.core.switchboard import Switchboard
 from slmon.privacy import CallerKey
-from slmon.store.calls import CallStore, is_locked
+from slmon.store.calls import CallStore
 from slmon.store.schema import StoreBusy, StoreError
 
 _HEARD = (Quality.LIVE, Quality.RESUMED)
-ANSWER_SECONDS = 10.0          # so long at most until a slmon that runs begins with it
-LOOK_EVERY_SECONDS = 0.2
 
 
 def caller_key(config: Config) -> CallerKey | None:
@@ -46,7 +44,7 @@ def run_backfill(config: Config, pbx: Pbx, sources: Sources, dry_run: bool) -> N
     try:
         store = CallStore(config.store.path, caller_key(config))
     except StoreBusy:
-        say(_by_the_other(config, Question(pbx.name, sources, dry_run)), dry_run)
+        say(ask_the_other(config, Question(pbx.name, sources, dry_run)), dry_run)
         return
     try:
         store.checked()
@@ -59,34 +57,6 @@ def run_backfill(config: Config, pbx: Pbx, sources: Sources, dry_run: bool) -> N
     finally:
         store.close(None)
     say(Answer(found.corrected, found.added, found.lost, found.unread, found.said), dry_run)
-
-
-def _by_the_other(config: Config, question: Question) -> Answer:
-    """What the slmon that has the store says. Raises SourceError, StoreError."""
-    spool = Spool(config.store.path)
-    try:
-        name = spool.ask(question)
-    except OSError as error:
-        raise StoreError(f"{error.filename}: {(error.strerror or str(error)).lower()}; the slmon that runs cannot be "
-                         "asked: do this as its user") from None
-    try:
-        return _waited_for(spool, name, config.store.path)
-    finally:
-        spool.forget(name)
-
-
-def _waited_for(spool: Spool, name: str, store: Path) -> Answer:
-    asked_at = time.monotonic()
-    while (answer := spool.answer(name)) is None:
-        if spool.is_taken(name):
-            if not is_locked(store):
-                raise StoreError(f"{store}: the slmon that was asked has stopped; do this again")
-        elif time.monotonic() - asked_at > ANSWER_SECONDS:
-            raise StoreError(f"{store}: the slmon that runs does not answer; stop it, do this again, and start it")
-        time.sleep(LOOK_EVERY_SECONDS)
-    if answer.error is not None:
-        raise SourceError(answer.error)
-    return answer
 
 
 def _heard_until(store: CallStore, pbx: str) -> Instant:

@@ -97,8 +97,8 @@ def _beside(config: Config) -> Iterator[Finding]:
     path = Path(config.store.path).absolute()
     for aside in sorted(path.parent.glob(f"{path.name}.broken-*")):
         if not aside.name.endswith(("-wal", "-shm")):
-            yield Finding(Level.DOUBT, "store", f"{aside} was damaged and set aside; what can be read of it: sqlite3 "
-                                                f"{aside.name} .recover; move it away when it is done with")
+            yield Finding(Level.DOUBT, "store", f"{aside} was damaged and set aside; slmon merge takes in what can be "
+                                                "read of it; move it away when it is done with")
     for spool in places(path, config.store.spool):
         if spool.exists() and spool.stat().st_size:
             yield Finding(Level.DOUBT, "store", f"{spool} holds what the database could not take; slmon run takes it "

@@ -45,7 +45,7 @@ class Mended:
         now, before = self.record, self.stored
         if before is None:
             return [Correction(now.call, now.arrived_at, "call", None, json.dumps(now.outcome), now.quality)]
-        source = "+".join(each.source for each in self.accounts)
+        source = "+".join(each.source for each in self.accounts) or now.quality
         return [Correction(now.call, now.arrived_at, name, _json(before, name), _json(now, name), source)
                 for name in (each.name for each in fields(CallRecord)) if name not in _UNTOLD
                 and getattr(before, name) != getattr(now, name)]

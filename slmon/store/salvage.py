@@ -1,0 +1,184 @@
+"""Read a database that was set aside or restored, damaged as it may be: every row that still can be. Writes nothing.
+
+A call is read whole, with its journey and hand-overs, or not at all: half of one would be told as what it is not.
+"""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from shutil import copyfile
+from tempfile import TemporaryDirectory
+
+from sqlite_utils import Database
+
+from slmon.core.account import Account
+from slmon.core.coverage import GapTold
+from slmon.core.facts import CallId, CallRecord, CallUnaccounted, GapMarked, Quality
+from slmon.core.instant import Instant
+from slmon.store.mending import account_from
+from slmon.store.rows import COLUMNS, record_from, record_of, step_of, transfer_of
+from slmon.store.schema import COMPANIONS, StoreError, broken, refuse_foreign
+
+PORTION = 1000
+_CALLS = f"SELECT id, {', '.join(COLUMNS)} FROM calls NOT INDEXED WHERE id BETWEEN ? AND ?"
+_LAST = ("SELECT max(id) FROM calls", "SELECT max(call_id) FROM steps")
+LEAST_ROW_BYTES = 64
+
+
+class Salvage:
+    """One such database, opened; see `salvaging`."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self.unread: Counter[str] = Counter()
+        """Rows that could not be read, by table; of calls at most so many."""
+        self.holes: list[tuple[Instant | None, Instant | None]] = []
+        """Between which ring-ins there may be calls that could not be read; None: before all, after all."""
+
+    def calls(self) -> Iterator[list[CallRecord]]:
+        """Every call that can be read, in portions, in the order of their rows."""
+        before: Instant | None = None
+        hole = False
+        last = self._last()
+        for start in range(1, last + 1, PORTION):
+            found: list[CallRecord] = []
+            for record in self._between(start, min(start + PORTION - 1, last)):
+                if record is None:
+                    hole = True
+                    continue
+                if hole:
+                    self.holes.append((before, record.arrived_at))
+                    hole = False
+                before = record.arrived_at
+                found.append(record)
+            yield found
+        if hole:
+            self.holes.append((before, None))
+
+    def told(self, call: CallId) -> tuple[CallRecord | None, tuple[Account, ...]]:
+        """A call that was mended as it was heard, and what the sources told of it."""
+        rows = self._rows("accounts", "WHERE call = ?", (call,))
+        heard = [record_from(row["told"]) for row in rows if row["source"] == Quality.LIVE]
+        return next(iter(heard), None), tuple(account_from(row["told"]) for row in rows
+                                              if row["source"] != Quality.LIVE)
+
+    def gaps(self) -> list[GapMarked]:
+        """Every gap that can be read."""
+        return [GapMarked(row["pbx"], row["since"], row["until"], row["reason"],
+                          row["hides_at_most"] if "hides_at_most" in row.keys() else None)  # noqa: SIM118
+                for row in self._rows("gaps")]
+
+    def moments_told(self) -> list[GapTold]:
+        """The moments of which a source has told every call."""
+        return [GapTold(row["pbx"], row["since"], row["until"], Quality(row["source"]), row["told_at"])
+                for row in self._rows("told")]
+
+    def unaccounted(self) -> list[CallUnaccounted]:
+        """The calls whose end or answer nobody saw."""
+        return [CallUnaccounted(CallId(row["call"]), row["at"], row["reason"]) for row in self._rows("unaccounted")]
+
+    def audit(self) -> list[tuple[str, str, Instant]]:
+        """Who did what, and when."""
+        return [(row["who"], row["what"], row["at"]) for row in self._rows("audit")]
+
+    def heard_until(self) -> dict[str, Instant]:
+        """Until when each PBX was heard, as noted."""
+        return {row["name"].removeprefix("heard "): int(row["value"]) for row in self._rows("notes")
+                if row["name"].startswith("heard ")}
+
+    # -- inside
+
+    def _last(self) -> int:
+        """No call has a higher number."""
+        for question in _LAST:
+            try:
+                (last,) = self._connection.execute(question).fetchone()
+            except sqlite3.DatabaseError:
+                continue
+            return int(last or 0)
+        (pages,), (size,) = (self._connection.execute(f"PRAGMA {name}").fetchone() for name in ("page_count",
+                                                                                                "page_size"))
+        return int(pages * size // LEAST_ROW_BYTES)
+
+    def _between(self, first: int, last: int) -> Iterator[CallRecord | None]:
+        """The calls of these numbers, in order; None where something cannot be read: half by half around the damage."""
+        try:
+            rows = self._connection.execute(_CALLS, (first, last)).fetchall()
+        except sqlite3.DatabaseError:
+            if first == last:
+                self.unread["calls"] += 1
+                yield None
+                return
+            middle = (first + last) // 2
+            yield from self._between(first, middle)
+            yield from self._between(middle + 1, last)
+        else:
+            for row in rows:
+                yield self._call(row)
+
+    def _call(self, row: sqlite3.Row) -> CallRecord | None:
+        try:
+            steps, transfers = (self._connection.execute(
+                f"SELECT * FROM {table} WHERE call_id = ? ORDER BY number", (row["id"],)).fetchall()
+                for table in ("steps", "transfers"))
+            return record_of(row, tuple(map(transfer_of, transfers)), tuple(map(step_of, steps)))
+        except (sqlite3.DatabaseError, ValueError, TypeError):
+            self.unread["calls"] += 1
+            return None
+
+    def _rows(self, table: str, which: str = "", values: Iterable[str] = ()) -> list[sqlite3.Row]:
+        found: list[sqlite3.Row] = []
+        try:
+            found.extend(self._connection.execute(f"SELECT * FROM {table} {which}", tuple(values)))
+        except sqlite3.DatabaseError as error:
+            if broken(error):                      # else an older slmon has no such table
+                self.unread[table] += 1
+        return found
+
+
+@contextmanager
+def salvaging(path: Path) -> Iterator[Salvage]:
+    """The database, to be read. Raises StoreError when it is none of ours, or nothing of it can be read."""
+    with ExitStack() as stack:
+        stack.enter_context(_said(path))
+        readable = stack.enter_context(_readable(path))
+        connection = stack.enter_context(closing(sqlite3.connect(
+            f"{readable.absolute().as_uri()}?mode=ro&immutable=1" if readable == path else readable, uri=True,
+            check_same_thread=False)))
+        connection.row_factory = sqlite3.Row
+        db = Database(connection, execute_plugins=False)
+        refuse_foreign(path, db)
+        if "calls" not in db.table_names():
+            raise StoreError(f"{path}: is no database of slmon's")
+        yield Salvage(connection)
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[Path]:
+    """The file itself; where a journal lies beside it a copy of both, for SQLite writes to what it reads with one."""
+    if not path.is_file():
+        raise StoreError(f"{path}: there is no such file")
+    journals = [each for each in (Path(f"{path}{companion}") for companion in COMPANIONS[:1])
+                if each.exists() and each.stat().st_size]
+    if not journals:
+        yield path
+        return
+    with TemporaryDirectory(prefix="slmon-") as folder:
+        copy = Path(folder) / "copy.db"
+        copyfile(path, copy)
+        for journal in journals:
+            copyfile(journal, f"{copy}{COMPANIONS[0]}")
+        yield copy
+
+
+@contextmanager
+def _said(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        raise StoreError(f"{path}: cannot be read ({error}); try sqlite3 {path.name} .recover | sqlite3 other.db, and "
+                         "slmon merge other.db") from None
+    except OSError as error:
+        raise StoreError(f"{error.filename or path}: {(error.strerror or str(error)).lower()}") from None
