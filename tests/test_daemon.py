@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
 import sys
@@ -20,11 +21,15 @@ from slmon.simulator.plan import Rate
 from slmon.simulator.server import STANDSTILL, Account, AmiServer, LiveDay
 from slmon.simulator.truth import TrueCall
 from slmon.store.reader import CallReader
+from slmon.web.door import SPARE_BYTES
 
 MINUTE = 60 * SECOND
 TARGET_SECONDS = 20.0
 MOMENTS = ("arrived_at", "asked_at", "answered_at", "ended_at")
 CALM_SECONDS = 20.0
+
+
+PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 
 
 @contextlib.asynccontextmanager
@@ -456,4 +461,36 @@ async def test_without_files_left_browsers_wait_and_the_calls_go_on(tmp_path):
         assert (server.logins, await metric(running, "slmon_pbx_reconnects_total")) == (1, 0.0)
         assert len(lines_with("no files are left", running.said)) == 1
         assert len(running.said.splitlines()) < 20
+        assert differences(server.day, kept(tmp_path / "slmon.toml")) == []
+
+
+def memory_of(running: Slmon) -> int:
+    """What it has taken, in bytes, as `ulimit -v` counts it."""
+    return int(Path(f"/proc/{running.process.pid}/statm").read_text(encoding="ascii").split()[0]) * PAGE
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux can take memory away from a process")
+async def test_with_little_memory_left_browsers_are_sent_away_and_the_calls_go_on(tmp_path):
+    async with pbx(minutes=6, per_minute=9) as server, daemon(configured(tmp_path, server.port), server) as running:
+        port = int((await running.address()).rstrip("/").rpartition(":")[2])
+        resource, pid = pytest.importorskip("resource"), running.process.pid
+        unlimited = resource.prlimit(pid, resource.RLIMIT_AS)
+        resource.prlimit(pid, resource.RLIMIT_AS, (memory_of(running) + SPARE_BYTES + 3_000_000, unlimited[1]))
+        there, first_words = [], []
+        for _ in range(600):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(f"GET /stream/alle HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
+            there.append(writer)
+            with contextlib.suppress(ConnectionError):
+                first_words.append(await reader.readline())
+        await whole_day(server)
+        for writer in there:
+            writer.close()
+        resource.prlimit(pid, resource.RLIMIT_AS, unlimited)
+        await until(lambda: metric(running, "slmon_calls_total"), float(len(server.day.truth)))
+        await until(lambda: metric(running, "slmon_store_pending"), 0.0)
+        assert first_words[0] == b"HTTP/1.1 200 OK\r\n"
+        assert b"HTTP/1.1 503 Service Unavailable\r\n" in first_words
+        assert 'slmon_web_refused_total{reason="memory"} 0.0' not in (await running.page("metrics"))[1]
+        assert (server.logins, await metric(running, "slmon_pbx_reconnects_total")) == (1, 0.0)
         assert differences(server.day, kept(tmp_path / "slmon.toml")) == []

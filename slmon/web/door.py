@@ -13,6 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, ip_address, ip_network
 
+from slmon.web.room import MemoryRoom
+
 try:
     import resource
 except ImportError:                        # Windows
@@ -21,6 +23,7 @@ except ImportError:                        # Windows
 HEADER_SECONDS = 10.0      # from connecting to the end of the first headers
 UNREAD_SECONDS = 30.0      # so long an answer may lie in the kernel with nothing of it taken
 SPARE_FILES = 128          # for the PBXes, the database, its logs
+SPARE_BYTES = 32 << 20     # of memory, likewise
 PARTING_SECONDS = 1.0
 PARTING_AT_MOST = 50       # more than these at once are not told why
 OTHERS = 200               # connections besides boards
@@ -56,6 +59,7 @@ class Doorkeeper:
         self.limits = limits
         self._inside = inside
         self._refused = refused
+        self._room = MemoryRoom()
         self._of: Counter[str] = Counter()
         self.parting = 0                       # connections that are being told to go
 
@@ -73,6 +77,10 @@ class Doorkeeper:
         alone = not self.limits.trusted(address) and not is_loopback(address)
         if self.open >= self.limits.at_most:
             self._refused("connections")
+            return None
+        left = self._room.left()
+        if left is not None and left < SPARE_BYTES:            # Python without memory ends anywhere, calls and all
+            self._refused("memory")
             return None
         whose = network_of(address)
         if alone and self._of[whose] >= self.limits.of_one_address:

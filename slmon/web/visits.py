@@ -5,10 +5,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-REASONS = ("connections", "address", "slow", "boards", "malformed", "host", "origin", "role", "login", "busy")
-"""Why a request was refused: too many connections in all or from one address, a question that took too long to come,
-too many boards, what is no HTTP, a foreign name, another site's form, no role for it, a login that failed, too much at
-once."""
+REASONS = ("connections", "address", "memory", "slow", "boards", "malformed", "host", "origin", "role", "login",
+           "busy")
+"""Why a request was refused: too many connections in all or from one address, too little memory left for one more, a
+question that took too long to come, too many boards, what is no HTTP, a foreign name, another site's form, no role for
+it, a login that failed, too much at once."""
 
 
 class Kind(StrEnum):
