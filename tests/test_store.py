@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from sqlite_utils import Database
+from structlog.testing import capture_logs
 
 from slmon.core.facts import (
     CallId,
@@ -280,6 +281,12 @@ def test_a_second_daemon_on_the_same_file_is_refused_in_clear_words(store, path)
         CallStore(path)
 
 
+def test_a_link_to_the_file_is_no_way_round(store, path):
+    path.with_name("link.db").symlink_to(path)
+    with pytest.raises(StoreError, match="another slmon"):
+        CallStore(path.with_name("link.db"))
+
+
 def test_a_second_process_is_refused_too_and_let_in_when_the_first_is_killed(path):
     first = started(path, "print('ready', flush=True); time.sleep(60)")
     try:
@@ -472,6 +479,34 @@ def test_a_database_that_breaks_while_it_runs_is_set_aside_and_what_waits_is_kep
     assert store.flush(60)
     assert store.set_aside is not None
     assert kept(store) == [ringing(9)]
+
+
+def test_a_database_that_is_removed_while_it_runs_is_said_and_what_comes_is_kept_in_a_new_one(store, path):
+    store.save(ringing(1))
+    store.flush(60)
+    path.unlink()
+    with capture_logs() as said:
+        store.save(ringing(2))
+        assert store.flush(60)
+    assert kept(store) == [ringing(2)]
+    assert [each["event"] for each in said] == [
+        "the database was removed or replaced while slmon ran; what was saved before is not in it"]
+
+
+def test_while_the_databases_folder_is_gone_calls_wait_elsewhere_and_come_back(tmp_path):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    store = CallStore(folder / "slmon.db", batch_seconds=0.01, retry_seconds=0.05, spool=tmp_path / "elsewhere")
+    store.save(ringing(1))
+    store.flush(60)
+    folder.rename(tmp_path / "away")
+    store.save(ringing(2))
+    assert "its folder is not there" in trouble_of(store)
+    (tmp_path / "away").rename(folder)
+    assert store.flush(60)
+    assert kept(store) == [ringing(1), ringing(2)]
+    store.close()
 
 
 def test_something_that_can_never_be_written_keeps_nothing_else_from_it(store):

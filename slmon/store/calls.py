@@ -54,6 +54,7 @@ class CallStore(CallReader):
         """The last broken database that lies beside it, for a person to act on: merge it, or take it away."""
         self._caller_key = caller_key
         self._opened = False
+        self._file: tuple[int, int] | None = None           # the writer's own
         self._unproven: dict[Hashable, Kept] | None = {}    # what went into a database that is being looked at
         self._proving = threading.Lock()
         self._lock = _lock(path)
@@ -63,8 +64,8 @@ class CallStore(CallReader):
             self._lock.close()
             raise
         self._spool = Spool[Kept](places(path, spool), kept.to_line, kept.from_line)
-        self._writer: Writer[Kept] = Writer(self._connect, kept.write, kept.condensed, self._spool, batch_seconds,
-                                            retry_seconds, in_memory)
+        self._writer: Writer[Kept] = Writer(self._connect, self._is_there, kept.write, kept.condensed, self._spool,
+                                            batch_seconds, retry_seconds, in_memory)
         if ready and self._spool.waiting:
             self._writer.flush(SPOOL_SECONDS, patient=False)     # who asks what was kept shall find it
         self._check = schema.Check(path, self._proved)
@@ -214,7 +215,17 @@ class CallStore(CallReader):
     def _connect(self) -> Database:
         """On the writer's thread: the first time the file is looked at beside it; later something has gone wrong."""
         again, self._opened = self._opened, True
-        return self._open(check=again)
+        db = self._open(check=again)
+        self._file = _file_at(self.path)
+        return db
+
+    def _is_there(self) -> bool:
+        """On the writer's thread: SQLite would write on into a file that was removed, and nobody find it again."""
+        if _file_at(self.path) == self._file:
+            return True
+        log.error("the database was removed or replaced while slmon ran; what was saved before is not in it",
+                  database=str(self.path))
+        return False
 
     def _open(self, check: bool) -> Database:
         db, aside = schema.opened(self.path, check)
@@ -222,6 +233,14 @@ class CallStore(CallReader):
             log.error("the database was damaged and is set aside; a new one begins", set_aside=str(aside))
         self.look_aside()
         return db
+
+
+def _file_at(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def is_locked(path: Path) -> bool:
@@ -234,7 +253,9 @@ def is_locked(path: Path) -> bool:
 
 
 def _lock(path: Path) -> sqlite3.Connection:
-    """A lock that ends with the process, however it ends; a tiny database, for every system can lock those."""
+    """A lock that ends with the process, however it ends; a tiny database, for every system can lock those. Whatever
+    link leads to the file, there is one."""
+    path = path.resolve()
     lock = path.with_name(f"{path.name}.lock")
     if not path.parent.is_dir():
         raise StoreError(f"{path}: its folder is not there; make {path.parent}, or change [store] path")

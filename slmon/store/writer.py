@@ -40,13 +40,16 @@ class Writer(Generic[Item]):
     What cannot be written goes into the spool; where that fails too it waits in memory, up to a bound.
     """
 
-    def __init__(self, connect: Callable[[], Database], write: Callable[[Database, Item], Item | None],
+    def __init__(self, connect: Callable[[], Database], is_there: Callable[[], bool],
+                 write: Callable[[Database, Item], Item | None],
                  condense: Callable[[list[Item]], tuple[dict[Hashable, Item], int]], spool: Spool[Item],
                  batch_seconds: float, retry_seconds: float, in_memory: int) -> None:
-        """`connect`, `write` and `condense` run on the writer's own thread; `write` puts one item into an open
+        """`is_there` tells whether what was connected to is still what others will find; it and `connect`, `write` and
+        `condense` run on the writer's own thread. `write` puts one item into an open
         transaction, and gives what is left of it for a later one. `condense` says what must stay of items for which
         memory has no room, and how many are let go."""
         self._connect = connect
+        self._is_there = is_there
         self._write = write
         self._condense = condense
         self._spool = spool
@@ -182,7 +185,7 @@ class Writer(Generic[Item]):
     def _write_all(self) -> None:
         with self._changed:
             anew, self._anew = self._anew, False
-        if anew:
+        if anew or (self._db is not None and not self._is_there()):
             self._disconnect()
         if self._db is None:
             self._db = self._connect()
