@@ -15,11 +15,14 @@ import pytest
 from ami_server import port_that_says
 from running import SECRET, Slmon, configured, host_now, lines_with, slmon, until
 
-from slmon.core.facts import CallRecord, Outcome
+from slmon.config import load
+from slmon.core.facts import CallId, CallRecord, Outcome
 from slmon.core.instant import SECOND
+from slmon.daemon import Daemon
 from slmon.simulator.plan import Rate
 from slmon.simulator.server import STANDSTILL, Account, AmiServer, LiveDay
 from slmon.simulator.truth import TrueCall
+from slmon.store.calls import CallStore
 from slmon.store.reader import CallReader
 from slmon.web.door import SPARE_BYTES
 
@@ -29,6 +32,7 @@ MOMENTS = ("arrived_at", "asked_at", "answered_at", "ended_at")
 CALM_SECONDS = 20.0
 
 
+DAY = 24 * 3600 * SECOND
 PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 
 
@@ -494,3 +498,21 @@ async def test_with_little_memory_left_browsers_are_sent_away_and_the_calls_go_o
         assert 'slmon_web_refused_total{reason="memory"} 0.0' not in (await running.page("metrics"))[1]
         assert (server.logins, await metric(running, "slmon_pbx_reconnects_total")) == (1, 0.0)
         assert differences(server.day, kept(tmp_path / "slmon.toml")) == []
+
+
+async def test_a_host_clock_that_is_years_ahead_purges_nothing_that_is_not_old_by_the_pbxs(tmp_path, monkeypatch):
+    old, kept_yet = (CallRecord(CallId(f"pbx1/{days}"), "pbx1", host_now() - days * DAY, ended_at=host_now(),
+                                outcome=Outcome.ABANDONED) for days in (500, 200))
+    with contextlib.closing(CallStore(tmp_path / "slmon.db")) as store:
+        store.save(old)
+        store.save(kept_yet)
+    monkeypatch.setattr("slmon.daemon.host_now", lambda: host_now() + 1000 * DAY)
+    async with pbx(minutes=1, per_minute=1) as server:
+        running = Daemon(load(configured(tmp_path, server.port)))
+        ends = asyncio.create_task(running.run())
+
+        async def calls() -> list[str]:
+            return [record.call for record in running.store.since(0) if record.arrived_at < server.day.start - DAY]
+        await until(calls, ["pbx1/200"])
+        os.kill(os.getpid(), signal.SIGTERM)
+        await ends

@@ -258,7 +258,7 @@ async def test_a_log_that_cannot_be_read_yet_is_read_when_it_can(tmp_path, monke
 
 
 async def test_a_slmon_that_does_not_answer_is_said(tmp_path, monkeypatch):
-    monkeypatch.setattr("slmon.commands.backfill.ANSWER_SECONDS", 0.1)
+    monkeypatch.setattr("slmon.commands.asking.ANSWER_SECONDS", 0.1)
     with closing(CallStore(tmp_path / "slmon.db")):
         Spool(tmp_path / "slmon.db").prepare()
         found = CliRunner().invoke(app, ["backfill", "--config", str(house("reconnect", tmp_path)), "--cel",
