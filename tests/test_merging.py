@@ -116,6 +116,18 @@ def test_of_a_damaged_database_every_call_that_can_be_read_comes_in_and_the_rest
     assert broken.read_bytes() == content
 
 
+def test_of_a_database_that_was_cut_short_the_beginning_comes_in(config, tmp_path):
+    damaged(tmp_path / "cut.db", 2000)
+    with (tmp_path / "cut.db").open("r+b") as file:
+        file.truncate(file.seek(0, 2) * 3 // 4)
+    with opened(tmp_path / "slmon.db"):
+        pass
+    merged(config, tmp_path / "cut.db")
+    calls, gaps, _ = everything(tmp_path / "slmon.db")
+    assert 1000 < len(calls) < 2000
+    assert UNREADABLE in {gap.reason for gap in gaps}
+
+
 def test_what_is_only_in_the_journal_yet_comes_in_too_and_the_journal_stays(config, tmp_path):
     with opened(tmp_path / "slmon.db") as store:
         store.save(ended(ringing(1)))

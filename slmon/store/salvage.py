@@ -23,8 +23,8 @@ from slmon.store.schema import COMPANIONS, StoreError, broken, refuse_foreign
 
 PORTION = 1000
 _CALLS = f"SELECT id, {', '.join(COLUMNS)} FROM calls NOT INDEXED WHERE id BETWEEN ? AND ?"
-_LAST = ("SELECT max(id) FROM calls", "SELECT max(call_id) FROM steps")
 LEAST_ROW_BYTES = 64
+BARREN = 10                        # portions of which nothing can be read, where the end is not known: there is no more
 
 
 class Salvage:
@@ -41,9 +41,11 @@ class Salvage:
         """Every call that can be read, in portions, in the order of their rows."""
         before: Instant | None = None
         hole = False
-        last = self._last()
+        barren = 0
+        last, is_known = self._last()
         for start in range(1, last + 1, PORTION):
             found: list[CallRecord] = []
+            unread = self.unread["calls"]
             for record in self._between(start, min(start + PORTION - 1, last)):
                 if record is None:
                     hole = True
@@ -54,6 +56,9 @@ class Salvage:
                 before = record.arrived_at
                 found.append(record)
             yield found
+            barren = barren + 1 if not found and self.unread["calls"] > unread else 0
+            if barren == BARREN and not is_known:
+                break
         if hole:
             self.holes.append((before, None))
 
@@ -90,17 +95,14 @@ class Salvage:
 
     # -- inside
 
-    def _last(self) -> int:
-        """No call has a higher number."""
-        for question in _LAST:
-            try:
-                (last,) = self._connection.execute(question).fetchone()
-            except sqlite3.DatabaseError:
-                continue
-            return int(last or 0)
-        (pages,), (size,) = (self._connection.execute(f"PRAGMA {name}").fetchone() for name in ("page_count",
-                                                                                                "page_size"))
-        return int(pages * size // LEAST_ROW_BYTES)
+    def _last(self) -> tuple[int, bool]:
+        """No call has a higher number; and whether there is one of it."""
+        try:
+            return int(self._connection.execute("SELECT max(id) FROM calls").fetchone()[0] or 0), True
+        except sqlite3.DatabaseError:
+            (pages,), (size,) = (self._connection.execute(f"PRAGMA {name}").fetchone()
+                                 for name in ("page_count", "page_size"))
+            return int(pages * size // LEAST_ROW_BYTES), False
 
     def _between(self, first: int, last: int) -> Iterator[CallRecord | None]:
         """The calls of these numbers, in order; None where something cannot be read: half by half around the damage."""
@@ -148,6 +150,7 @@ def salvaging(path: Path) -> Iterator[Salvage]:
             f"{readable.absolute().as_uri()}?mode=ro&immutable=1" if readable == path else readable, uri=True,
             check_same_thread=False)))
         connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA writable_schema = ON")      # else a file that was cut short is not even opened
         db = Database(connection, execute_plugins=False)
         refuse_foreign(path, db)
         if "calls" not in db.table_names():
