@@ -20,6 +20,7 @@ from telling import (
     transfers,
 )
 
+from slmon.core import events as ev
 from slmon.core.facts import CallTransferred
 from slmon.core.goals import Goal
 from slmon.core.switchboard import Switchboard
@@ -70,3 +71,13 @@ def test_a_hand_over_that_a_restart_interrupts_and_that_was_the_way_to_park_is_n
                                             hangs_up("c1", 150))
     again.wait(170)
     assert not again.call().transferred
+
+
+def test_a_kill_just_after_a_restart_of_the_switch_does_not_take_the_calls_since_for_those_before():
+    house = during([ev.SwitchBooted(instant(90), "monday", None)], ringing("c1", 100), lost(103, 102),
+                   [ev.SwitchBooted(instant(104), "tuesday", None)], listed(104), ringing("c2", 105))
+    again = carried_on(house, 105.5).hear([ev.SwitchBooted(instant(107), "tuesday", None)],
+                                          listed(107, seen("c2", 105)))
+    again.wait(120)
+    assert [call.call for call in again.calls()] == ["pbx1/c1"]
+    assert again.call("c2").ended_at is None

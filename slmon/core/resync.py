@@ -67,7 +67,7 @@ class Resync(CallBook):
         Gives the fact of the gap that began then.
         """
         self.hidden.last = count
-        for record in records:
+        for record in sorted(records, key=lambda record: record.arrived_at):     # the last ones are of this boot
             self._resume(record, since)
             self.hidden.rang_in(record.arrived_at, in_gap=False)
         for record in over:
@@ -102,7 +102,7 @@ class Resync(CallBook):
             if not hand_over.told:                       # it may yet turn out to be a parking, or come to nothing
                 self._due(hand_over.at + CONFIRM, Due.HAND_OVER, call, hand_over)
         call.place = Place.TALKING if call.is_answered else Place.MENU if call.asked_at is None else Place.WAITING
-        self._boot = self._boot or record.boot
+        self._boot = record.boot or self._boot
         found = judge(record, call.goal, record.arrived_at)
         call.verdict = found[0] if found else None
         self.calls[call.id] = call
