@@ -6,7 +6,21 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from slmon.core.facts import CallId, CallRecord, CallUnaccounted, EndedBy, GapMarked, Outcome, Transfer, TransferKind
+from slmon.core.facts import (
+    CONNECTING,
+    NOT_CONNECTED,
+    UNHEARD,
+    UNSURE,
+    CallId,
+    CallRecord,
+    CallUnaccounted,
+    EndedBy,
+    GapMarked,
+    Outcome,
+    Step,
+    Transfer,
+    TransferKind,
+)
 from slmon.core.goals import Goal, Goals
 from slmon.core.hours import Hours, Schedule, week
 from slmon.core.instant import SECOND, Instant, from_datetime
@@ -83,7 +97,12 @@ def test_the_past_is_what_the_board_showed(store):
             Transfer(TransferKind.BLIND, at("2026-11-23T10:00:30"), "203", at("2026-11-23T10:00:40")),)),
         replace(answered("2026-11-23T11:00", 5), answered_at=None, talking_at=None, outcome=Outcome.ABANDONED),
         replace(answered("2026-11-23T12:00", 5), excluded="test"),
-        replace(answered("2026-11-23T13:00", 5), answered_at=None, answered_between=(None, None))]
+        replace(answered("2026-11-23T13:00", 5), answered_at=None, answered_between=(None, None)),
+        replace(answered("2026-11-23T13:30", 22), steps=(Step(at("2026-11-23T13:30:05"), "queue", "dagpenge"),)),
+        replace(answered("2026-11-23T14:00", 5), ended_by=None, steps=(Step(at("2026-11-23T14:00:30"), UNHEARD),)),
+        *(replace(answered("2026-11-23T14:10", 5), call=CallId(f"pbx1/{journey}"), answered_at=None, talking_at=None,
+                  outcome=Outcome.LOST, steps=tuple(Step(at("2026-11-23T14:10:05"), step) for step in journey))
+          for journey in ((UNSURE,), (CONNECTING,), (CONNECTING, NOT_CONNECTED)))]
     unaccounted = CallUnaccounted(records[-1].call, at("2026-11-23T13:05"), "gap")
     gap = GapMarked("pbx1", at("2026-11-23T12:59"), at("2026-11-23T13:05"), "connection reset")
     store.mark_unaccounted(unaccounted)
@@ -97,7 +116,8 @@ def test_the_past_is_what_the_board_showed(store):
     shown = board.snapshot(EVERYTHING, evening)
     (day,) = history_of(store, *records).days(EVERYTHING, MONDAY, MONDAY, evening)
     assert day == Day(MONDAY, Goal(), shown.today, shown.gap_seconds_today, shown.breaches, shown.gaps_today)
-    assert (day.tally.missed, len(day.breaches), day.gap_seconds) == (2, 2, 360.0)
+    assert (day.tally.missed, len(day.breaches), day.gap_seconds) == (4, 4, 360.0)
+    assert (day.tally.undecided, day.tally.transfer_untold) == (3, 1)
 
 
 def test_weeks_are_iso_weeks(store):

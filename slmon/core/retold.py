@@ -4,6 +4,10 @@ from collections.abc import Iterator
 
 from slmon.core.counted import CountedCall
 from slmon.core.facts import (
+    CONNECTING,
+    NOT_CONNECTED,
+    UNHEARD,
+    UNSURE,
     CallAnswered,
     CallArrived,
     CallAsked,
@@ -27,6 +31,9 @@ from slmon.core.instant import Instant
 _QUEUE_STEP = "queue"
 _PARKED_STEP = "parked"
 _TOGETHER_OR_PARKED = frozenset({"answered", "talk", _PARKED_STEP})
+
+COUNTED_STEPS = frozenset({_QUEUE_STEP, CONNECTING, NOT_CONNECTED, UNHEARD, UNSURE})
+"""Of a call's journey, all that its verdict and its figures need."""
 
 
 def retold(record: CallRecord, goal: Goal, now: Instant) -> Iterator[Fact]:

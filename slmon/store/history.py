@@ -10,7 +10,7 @@ from slmon.core.gaps import seconds_covered
 from slmon.core.goals import Goals
 from slmon.core.hours import Hours
 from slmon.core.instant import Instant
-from slmon.core.retold import recounted
+from slmon.core.retold import COUNTED_STEPS, recounted
 from slmon.core.sheet import breach
 from slmon.core.site import View
 from slmon.core.tally import Tally, bounds_with, merged
@@ -18,7 +18,6 @@ from slmon.store.reader import CallReader
 
 _ONE_DAY = timedelta(days=1)
 _LOOK_BACK = timedelta(days=31)
-_STEPS = ("queue",)          # of a call's journey, all that its figures need
 
 Week = tuple[int, int]
 """ISO year and week: `(2026, 48)`."""
@@ -108,7 +107,7 @@ class History:
         unaccounted = {fact.call: fact for fact in self._calls.unaccounted(start, now + 1)}
         for day in _days(first, last):
             self._known[day] = _Counted()
-        for record in self._calls.between(start, end, _STEPS):
+        for record in self._calls.between(start, end, COUNTED_STEPS):
             known = self._known[self._hours.day_of(record.arrived_at)]
             call = recounted(record, self._goals, self._hours, self._bounds, now)
             if record.call in unaccounted:
