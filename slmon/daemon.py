@@ -203,7 +203,7 @@ class Daemon:
         if facts:
             self.changed.set()
 
-    def _was_mended(self, records: list[CallRecord], gaps: list[GapMarked]) -> None:
+    def _was_mended(self, records: list[CallRecord], gaps: list[GapMarked], gone: list[CallRecord]) -> None:
         """Backfill knows better: the board and the pages of past days count these calls anew, and the gaps too."""
         now = self.now()
         today = self.hours.day_of(now)
@@ -212,11 +212,14 @@ class Daemon:
             self._history.forget(day)
             if day == today:
                 self.scoreboard.restore(record, now)
+        for record in gone:
+            self._history.forget(self.hours.day_of(record.arrived_at))
+            self.scoreboard.take_away(record)
         for gap in gaps:
             self._history.forget(self.hours.day_of(gap.since))
             if gap.until is None or self.hours.day_of(gap.until) == today:
                 self.scoreboard.record(gap, retold=True)
-        if records or gaps:
+        if records or gaps or gone:
             self.changed.set()
 
     def _link_changed(self, watch: Watch, state: LinkState) -> None:

@@ -9,6 +9,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import cutting
 import pytest
 from recorded import FOLDER, differences, recording, replayed
 from running import Slmon, host_now, slmon, until
@@ -165,6 +166,32 @@ def test_a_lost_call_that_a_source_tells_of_is_unaccounted_for_no_more(tmp_path)
     assert reader.unaccounted(0, 1 << 60) == []
 
 
+def test_what_only_a_list_told_of_and_the_pbx_had_rung_itself_is_taken_away_with_its_correction(tmp_path):
+    at = 1_795_418_397 * SECOND
+    call_back = "pbx1/pbx1-1795418397.71"
+    smoke = cutting.recorded(FOLDER / "smoke")
+    found = cutting.heard(smoke.board(), smoke.events, [(at + SECOND // 5, at + 5 * SECOND // 2)])
+    with closing(CallStore(tmp_path / "slmon.db")) as store:
+        for record in found.calls:
+            store.save(record)
+        for since, until in found.spans[1:-1]:
+            store.mark_gap(GapMarked("pbx1", since, until, "cut"))
+        store.mark_unaccounted(CallUnaccounted(call_back, at, "lost"))
+        store.put_note("heard pbx1", str(smoke.events[-1].at))
+    reader = CallReader(tmp_path / "slmon.db")
+    ((before,), config) = reader.named(call_back), house("smoke", tmp_path)
+    assert "1 would be taken away" in backfill(config, "smoke", "cel", dry_run=True)
+    assert reader.named(call_back) == [before]
+    assert "1 taken away" in backfill(config, "smoke", "cel")
+    assert {record.call for record in stored(tmp_path)} == {record.call for record in smoke.truth}
+    (correction,) = reader.corrections(call_back)
+    assert (correction.field, correction.before, correction.after) == ("call", '"answered"', None)
+    assert reader.unaccounted(0, 1 << 60) == []
+    assert "0 calls corrected, 0 added, 0 taken away" in backfill(config, "smoke", "cel")
+    assert reader.named(call_back) == []
+    assert len(reader.corrections(call_back)) == 1
+
+
 def test_without_any_log_the_cure_is_named(tmp_path):
     found = CliRunner().invoke(app, ["backfill", "--config", str(house("restart", tmp_path))])
     assert found.exit_code == 2
@@ -241,7 +268,7 @@ async def test_a_log_that_cannot_be_read_yet_is_read_when_it_can(tmp_path, monke
     with closing(CallStore(tmp_path / "slmon.db")) as store, capture_logs() as said:
         (gap,) = store.gaps(0, 1 << 62)
         config = load(house("reconnect", tmp_path, more=f'cel_file = "{log}"\n'), {})
-        mender = Mender(config, store, None, {"pbx1": of.board()}, host_now, lambda calls, gaps: None)
+        mender = Mender(config, store, None, {"pbx1": of.board()}, host_now, lambda calls, gaps, gone: None)
         mender.gap_ended("pbx1", gap.since, gap.until)
         mending = asyncio.create_task(mender.run())
 

@@ -126,6 +126,18 @@ def test_a_call_that_rang_in_unheard_is_added():
     assert (found.arrived_at, found.quality) == (at(42), Quality.CEL)
 
 
+def test_what_a_source_saw_to_be_no_call_is_none_unless_it_was_heard_to_be_one():
+    none = replace(cel(arrived=30, ended_at=60), no_call=True)
+    heard = record(ended_at=60, outcome=Outcome.LEFT_MENU)
+    found = replace(heard, quality=Quality.RESUMED, steps=(Step(at(45), FOUND),))
+    by_cdr = Account(Quality.CDR, replace(record(ended_at=60), quality=Quality.CDR), SECOND - 1)
+    for told in ([none], [by_cdr, none]):
+        assert reconciled([found], told, WATCHED) == []
+        assert [each.outcome for each in reconciled([heard], told, WATCHED)] == [Outcome.LEFT_MENU]
+    assert reconciled([], [replace(none, record=replace(none.record, arrived_at=at(42)))], WATCHED) == []
+    assert len(reconciled([found], [none, cel(ended_at=60, outcome=Outcome.LEFT_MENU)], WATCHED)) == 1
+
+
 def test_a_call_that_must_have_been_heard_and_was_not_is_no_call():
     assert reconciled([], [cel(arrived=20, ended_at=60, outcome=Outcome.LEFT_MENU)], WATCHED) == []
 

@@ -449,6 +449,16 @@ def test_backfill_corrects_the_board_without_counting_twice():
         assert snapshot.today == snapshot.last_half_hour == today(ANSWERED)
 
 
+def test_what_was_no_call_is_on_no_board_any_more_and_totals_never_go_down():
+    scoreboard = told(board(), ANSWERED)
+    ended = dict(scoreboard.totals.ended)
+    scoreboard.take_away(ANSWERED)
+    for view in (ALL, DAGPENGE):
+        snapshot = scoreboard.snapshot(view, at("10:05"))
+        assert snapshot.today == snapshot.last_half_hour == Tally()
+    assert scoreboard.totals.ended == ended
+
+
 def test_an_open_call_is_not_called_missed_for_time_that_nobody_watched():
     assert [fact for fact in retold(record(), Goal(), TEN + 15 * SECOND) if isinstance(fact, f.CallJudged)] == []
 

@@ -6,7 +6,7 @@ a leg is doing is told by the application in its rows: AppDial, AppDial2 and App
 
 import csv
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ from slmon.core import events as core
 from slmon.core.account import Account
 from slmon.core.coverage import Coverage
 from slmon.core.events import Event, LegId, LegState, ParkChange
-from slmon.core.facts import CallEnded, CallRecord, Fact, Quality, TransferKind
+from slmon.core.facts import CallArrived, CallEnded, CallId, CallRecord, Fact, Quality, TransferKind
 from slmon.core.instant import SECOND, Instant
 from slmon.core.switchboard import Switchboard
 from slmon.core.wiring import LegKind, kind_of
@@ -270,10 +270,10 @@ def _uniqueid(row: Row, of: str) -> LegId:
 
 
 def cel_accounts(lines: Iterable[bytes], board: Switchboard, wanted: Callable[[CallRecord], bool],
-                 unread: Callable[[bytes], None] = lambda line: None,
-                 coverage: Coverage | None = None) -> list[Account]:
+                 unread: Callable[[bytes], None] = lambda line: None, coverage: Coverage | None = None,
+                 doubtful: Container[CallId] = ()) -> list[Account]:
     """The wanted calls of the lines; see `accounts_of`."""
-    return accounts_of(rows_of(lines, unread), board, wanted, Coverage() if coverage is None else coverage)
+    return accounts_of(rows_of(lines, unread), board, wanted, Coverage() if coverage is None else coverage, doubtful)
 
 
 def rows_of(lines: Iterable[bytes], unread: Callable[[bytes], None]) -> Iterator[tuple[Row, int] | None]:
@@ -287,34 +287,50 @@ def rows_of(lines: Iterable[bytes], unread: Callable[[bytes], None]) -> Iterator
 
 
 def accounts_of(rows: Iterable[tuple[Row, int] | None], board: Switchboard, wanted: Callable[[CallRecord], bool],
-                coverage: Coverage) -> list[Account]:
+                coverage: Coverage, doubtful: Container[CallId] = ()) -> list[Account]:
     """The wanted calls of the rows, walked through a fresh switchboard, which has the rules.
 
     None is a place where rows may be missing. `coverage` grows by what is read; where the switch died with calls open
-    its last rows may not have been written.
+    its last rows may not have been written. Of `doubtful` ones it is told too that they are no calls.
     """
     translator = CelTranslator()
     coarsest = 0
     found: list[Account] = []
+    unarrived: dict[CallId, Row] = {}                    # of the doubtful, told from their beginning on
 
     def tell(facts: list[Fact]) -> None:
-        found.extend(_account(fact.record, coarsest) for fact in facts
-                     if isinstance(fact, CallEnded) and wanted(fact.record))
+        for fact in facts:
+            if isinstance(fact, CallEnded) and wanted(fact.record):
+                found.append(_account(fact.record, coarsest))
+            elif isinstance(fact, CallArrived):
+                unarrived.pop(fact.call, None)
 
     for read in rows:
         if read is None:
             coverage.torn()
+            unarrived.clear()
             continue
         row, slack = read
         coarsest = max(coarsest, slack)
         for event in translator.translate(row):
             if type(event) is core.SwitchBooted:
                 coverage.torn()
+                unarrived.clear()
             tell(board.apply(event))
         coverage.row(row.at)
+        call = CallId(f"{board.pbx}/{row.leg}")
+        if call in doubtful and row.kind == "CHAN_START" and row.leg in board.wiring.legs:
+            unarrived[call] = row
+        elif call in unarrived and row.kind == "CHAN_END":
+            found.append(_no_call(call, board.pbx, unarrived.pop(call), row, coarsest))
     tell(board.finish())
     still_open = (call.record() for call in board.calls.values())
     return found + [_account(record, coarsest) for record in still_open if wanted(record)]
+
+
+def _no_call(call: CallId, pbx: str, first: Row, last: Row, slack: int) -> Account:
+    record = CallRecord(call, pbx, first.at, ended_at=last.at, quality=Quality.CEL)
+    return Account(Quality.CEL, record, slack, no_call=True)
 
 
 def _account(record: CallRecord, slack: int) -> Account:

@@ -2,7 +2,7 @@
 the core's to say."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 
@@ -51,6 +51,11 @@ class Findings:
         """How many stored calls are changed."""
         return sum(each.stored not in (None, each.record) for each in self.calls)
 
+    @property
+    def removed(self) -> int:
+        """How many stored ones are no calls."""
+        return sum(each.gone for each in self.calls)
+
 
 def unheard(store: CallReader, pbx: str, heard_until: Instant | None, first: Instant | None = None) -> tuple[Span, ...]:
     """When that PBX was not listened to, as the store tells: before all that is kept, in its gaps, and since.
@@ -97,11 +102,22 @@ def look(store: CallReader, board: Switchboard, is_open: Callable[[Instant], boo
         best = tuple(best_accounts(record, accounts[record.call]))
         if before != record or not known_accounts.issuperset(best):
             findings.calls.append(Mended(record, before, base, best))
+    findings.calls += _gone(settled, calls, rows, accounts)
     calls_of_some = {record.call for record in calls}
     since = min((since for since, _ in spans if since > BEGINNING), default=END)
     findings.told = [each for each in told if each not in known_accounts and each.record.call not in calls_of_some
                      and each.record.arrived_at >= since - LONGEST_CALL]
     return findings
+
+
+def _gone(settled: Iterable[CallRecord], calls: Iterable[CallRecord], rows: dict[CallId, list[CallRecord]],
+          accounts: dict[CallId, list[Account]]) -> Iterator[Mended]:
+    """What is stored and was no call."""
+    left = _by_call(calls)
+    for heard in settled:
+        stored = _like(heard, rows)
+        if stored is not None and _like(heard, left) is None:
+            yield Mended(stored, stored, heard, tuple(best_accounts(heard, accounts[heard.call])), gone=True)
 
 
 def _by_call(records: Iterable[CallRecord]) -> dict[CallId, list[CallRecord]]:

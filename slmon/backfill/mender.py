@@ -26,6 +26,9 @@ AGAIN_SECONDS = 60.0           # while calls that went through the gap are still
 LONGEST_PAUSE_SECONDS = 3600.0     # or the logs cannot be read, or do not reach to the gap's end yet: ever more slowly,
 GIVE_UP_SECONDS = 24 * 3600.0      # and at last no more; `slmon backfill` can still be asked
 
+IsToldOf = Callable[[list[CallRecord], list[GapMarked], list[CallRecord]], None]
+"""Calls that are another now, gaps that were read of, and what is stored no more, for it was no call."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -44,9 +47,8 @@ class Mender:
     """Mends the store of one daemon."""
 
     def __init__(self, config: Config, store: CallStore, key: CallerKey | None, boards: dict[str, Switchboard],
-                 now: Callable[[], Instant], mended: Callable[[list[CallRecord], list[GapMarked]], None]) -> None:
-        """`boards`: the live switchboard of each PBX; `mended` is told the calls that are another now, and the gaps
-        that were read of."""
+                 now: Callable[[], Instant], mended: IsToldOf) -> None:
+        """`boards`: the live switchboard of each PBX."""
         self._config = config
         self._store = store
         self._key = key
@@ -94,7 +96,8 @@ class Mender:
         except (SourceError, StoreError) as error:
             self._spool.reply(name, Answer(error=str(error)))
         else:
-            self._spool.reply(name, Answer(found.corrected, found.added, found.lost, found.unread, found.said))
+            self._spool.reply(name, Answer(found.corrected, found.added, found.lost, found.unread, found.said,
+                                           removed=found.removed))
 
     async def _merged(self, database: Path, dry_run: bool) -> Answer:
         """What another database made of this one; the boards know."""
@@ -105,7 +108,7 @@ class Mender:
         except StoreError as error:
             return Answer(error=str(error))
         if not dry_run:
-            self._mended(found.records, found.gaps)
+            self._mended(found.records, found.gaps, [])
         return Answer(found.corrected, found.added, unread=found.unread, said=found.words())
 
     async def _after_gap(self, pbx: str, due: _Due) -> None:
@@ -119,8 +122,9 @@ class Mender:
         else:
             for words in found.said:
                 log.info("what the PBX's logs are", pbx=pbx, found=words)
-            if found.corrected or found.added:
-                log.info("the PBX's logs told of a gap", pbx=pbx, corrected=found.corrected, added=found.added)
+            if found.corrected or found.added or found.removed:
+                log.info("the PBX's logs told of a gap", pbx=pbx, corrected=found.corrected, added=found.added,
+                         removed=found.removed)
         going_on = any(call.arrived_at <= due.until for call in self._boards[pbx].calls.values())
         now = asyncio.get_running_loop().time()
         if going_on or (not told and now - due.first_at < GIVE_UP_SECONDS):
@@ -142,7 +146,8 @@ class Mender:
             found.keep(self._store, self._now())
             await asyncio.to_thread(self._store.flush, AGAIN_SECONDS)
             self._mended([each.record for each in found.calls if each.stored != each.record],
-                         await asyncio.to_thread(self._gaps_told, found))
+                         await asyncio.to_thread(self._gaps_told, found),
+                         [each.record for each in found.calls if each.gone])
         return found
 
     def _gaps_told(self, found: Findings) -> list[GapMarked]:

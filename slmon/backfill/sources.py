@@ -20,6 +20,7 @@ from slmon.core.account import BEGINNING, END, Account, Span
 from slmon.core.coverage import Coverage, GapTold, joined, told_of
 from slmon.core.facts import CallId, CallRecord, Quality
 from slmon.core.instant import SECOND, Instant
+from slmon.core.merging import is_found
 from slmon.core.reconcile import touched
 from slmon.core.switchboard import Switchboard
 
@@ -98,13 +99,14 @@ def gathered(sources: Sources, board: Switchboard, is_open: Callable[[Instant], 
 
     pbx, doors = board.pbx, board.doors
     known = {record.call: record.arrived_at for record in live}
+    doubtful = {record.call for record in live if is_found(record)}      # a list alone has told of them
     tables = sources.tables
     reader = TableReader(tables.database_file or Path(), _windows(spans), pbx, zone, known, progress, told.said)
     if sources.cel:
         told.accounts += cel_accounts(lines(sources.cel, cel_moment), board, wanted, _counting(told, "CEL"),
-                                      told.cel)
+                                      told.cel, doubtful)
     elif tables.cel is not None:
-        told.accounts += cel.accounts_of(reader.cel(tables.cel), board, wanted, told.cel)
+        told.accounts += cel.accounts_of(reader.cel(tables.cel), board, wanted, told.cel, doubtful)
     known.update((each.record.call, each.record.arrived_at) for each in told.accounts)
     if sources.cdr:
         told.accounts += cdr_accounts(lines(sources.cdr, cdr_moment), pbx, doors, is_open, zone, known, wanted,

@@ -27,7 +27,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of it; `error`: why nothing did."""
+    """What came of it; `error`: why nothing did. `removed`: what was no call."""
 
     corrected: int = 0
     added: int = 0
@@ -35,6 +35,7 @@ class Answer:
     unread: dict[str, int] = field(default_factory=dict)
     said: tuple[str, ...] = ()
     error: str | None = None
+    removed: int = 0
 
 
 class Spool:

@@ -56,7 +56,7 @@ def run_backfill(config: Config, pbx: Pbx, sources: Sources, dry_run: bool) -> N
             found.keep(store, from_datetime(datetime.now(UTC)))
     finally:
         store.close(None)
-    say(Answer(found.corrected, found.added, found.lost, found.unread, found.said), dry_run)
+    say(Answer(found.corrected, found.added, found.lost, found.unread, found.said, removed=found.removed), dry_run)
 
 
 def _heard_until(store: CallStore, pbx: str) -> Instant:
@@ -74,7 +74,8 @@ def say(answer: Answer, dry_run: bool) -> None:
     for kind, count in answer.unread.items():
         console.print(f"slmon: warning: {count} lines of the {kind} cannot be read and were left out")
     would = "would be " if dry_run else ""
-    console.print(f"slmon: {answer.corrected} calls {would}corrected, {answer.added} {would}added; "
+    console.print(f"slmon: {answer.corrected} calls {would}corrected, {answer.added} {would}added, "
+                  f"{answer.removed} {would}taken away, which were none; "
                   f"of {answer.lost} no source can tell how they ended")
 
 

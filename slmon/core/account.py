@@ -20,13 +20,15 @@ class Account:
     """What one source tells of one call. Moments of the record may be up to `slack` microseconds later than told.
 
     `whole`: the source tells of the call from its ring-in; else `record.arrived_at` is only the first moment told.
-    An `outcome` of None is not known, an answer None not told of.
+    An `outcome` of None is not known, an answer None not told of. `no_call`: the source saw this channel from its
+    beginning to its end, and it was no member's.
     """
 
     source: Quality
     record: CallRecord
     slack: int = 0
     whole: bool = True
+    no_call: bool = False
 
 
 def unwatched(gaps: Iterable[tuple[Instant, Instant | None]], begin: Instant, end: Instant) -> tuple[Span, ...]:

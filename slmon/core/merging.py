@@ -26,7 +26,7 @@ class Merging:
         self._told = [told[source] for source in BEST if source in told]
         self._spans = spans
         self._source = source
-        self._arrival_heard = source is None and not _is_found(base) and not self._unheard(base.arrived_at, LISTED * (
+        self._arrival_heard = source is None and not is_found(base) and not self._unheard(base.arrived_at, LISTED * (
             base.quality is not Quality.LIVE))
         self._arrival_told = False                       # by an account, and exactly
         self._cut_off = set(base.whole_seconds)
@@ -282,7 +282,7 @@ def _same_step(one: Step, two: Step) -> bool:
     return same and abs(one.at - two.at) <= SAME_STEP
 
 
-def _is_found(record: CallRecord) -> bool:
+def is_found(record: CallRecord) -> bool:
     """Whether nobody heard it ring in: a list told of it later."""
     return any(step.step == FOUND for step in record.steps)
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from slmon.core.account import BEGINNING, END, SAME_CALL, Account, Span, within
 from slmon.core.facts import UNHEARD, WHOLE_SECONDS, CallId, CallRecord, Outcome, Quality, Step
-from slmon.core.merging import BEST, LISTED, Merging
+from slmon.core.merging import BEST, LISTED, Merging, is_found
 
 
 def reconciled(live: Iterable[CallRecord], accounts: Iterable[Account], spans: Sequence[Span]) -> list[CallRecord]:
@@ -18,11 +18,14 @@ def reconciled(live: Iterable[CallRecord], accounts: Iterable[Account], spans: S
     told: dict[CallId, list[Account]] = defaultdict(list)
     for account in accounts:
         told[account.record.call].append(account)
-    calls = [mended(record, [each for each in told.get(record.call, ()) if _same_call(record, each)], spans)
-             for record in live]
+    calls: list[CallRecord] = []
     known: dict[CallId, list[CallRecord]] = defaultdict(list)
-    for record in calls:
-        known[record.call].append(record)
+    for record in live:
+        of_it = [each for each in told.get(record.call, ()) if _same_call(record, each)]
+        found = mended(record, of_it, spans)
+        known[record.call].append(record if found is None else found)
+        if found is not None:
+            calls.append(found)
     for call, of_it in told.items():
         unknown = [each for each in of_it if not any(_same_call(record, each) for record in known[call])]
         for group in _by_time(unknown):
@@ -32,13 +35,19 @@ def reconciled(live: Iterable[CallRecord], accounts: Iterable[Account], spans: S
     return sorted(calls, key=lambda record: (record.arrived_at, record.call))
 
 
-def mended(live: CallRecord, accounts: Iterable[Account], spans: Sequence[Span]) -> CallRecord:
-    """A call that was heard live, with what the accounts know of the gaps it went through."""
+def mended(live: CallRecord, accounts: Iterable[Account], spans: Sequence[Span]) -> CallRecord | None:
+    """A call that was heard live, with what the accounts know of the gaps it went through.
+
+    None: it was no call. Only a list had told of it, which shows a member's channel and one that the switch has rung
+    through the trunk alike.
+    """
     if not touched(live, spans):
         return live
-    told = _sources(accounts)
+    told = _sources(each for each in accounts if not each.no_call or is_found(live))
     if not told:
         return live
+    if _is_no_call(told):
+        return None
     found = Merging(live, told, spans).call()
     same = replace(found, quality=live.quality)
     return live if same == live else replace(found, quality=Quality.MIXED)
@@ -48,7 +57,9 @@ def added_call(accounts: Iterable[Account], spans: Sequence[Span]) -> CallRecord
     """A call that nobody heard live, if it rang in while nobody listened; None if it did not, or no source tells."""
     told = _sources(accounts)
     first = next((told[source] for source in BEST if source in told and told[source].whole), None)
-    if first is None or not within((first.record.arrived_at, first.record.arrived_at + first.slack), spans):
+    if first is None or _is_no_call(told):
+        return None
+    if not within((first.record.arrived_at, first.record.arrived_at + first.slack), spans):
         return None
     base = replace(first.record, quality=first.source)
     others = {source: each for source, each in told.items() if each is not first}
@@ -72,6 +83,10 @@ def touched(record: CallRecord, spans: Sequence[Span], slack: int = 0) -> bool:
     """Whether a part of the call went unheard. Its moments may be up to `slack` later than told."""
     ended_at = END if record.ended_at is None else record.ended_at + slack
     return any(since <= ended_at and record.arrived_at - LISTED <= until for since, until in spans)
+
+
+def _is_no_call(told: dict[Quality, Account]) -> bool:
+    return any(each.no_call for each in told.values())
 
 
 def _same_call(record: CallRecord, account: Account) -> bool:
@@ -104,10 +119,10 @@ def _sources(accounts: Iterable[Account]) -> dict[Quality, Account]:
     return best
 
 
-def _worth(account: Account) -> tuple[bool, bool, int, int, int]:
+def _worth(account: Account) -> tuple[bool, bool, bool, int, int, int]:
     record = account.record
-    return (account.whole, record.outcome not in (None, Outcome.LOST), -account.slack, record.ended_at or 0,
-            len(record.steps))
+    return (not account.no_call, account.whole, record.outcome not in (None, Outcome.LOST), -account.slack,
+            record.ended_at or 0, len(record.steps))
 
 
 def _closed(record: CallRecord) -> CallRecord:

@@ -84,11 +84,15 @@ class Scoreboard:
 
         `now` is up to when the call was watched, see `retold`.
         """
+        self.take_away(record)
+        for fact in retold(record, self._goals.goal_at(record.arrived_at), now):
+            self.record(fact, retold=True)
+
+    def take_away(self, record: CallRecord) -> None:
+        """Count the call no more, but in the totals, which never go down."""
         known = self._latest.get(record.call)
         if known is not None and abs(known.arrived_at - record.arrived_at) <= SAME_ID_AGAIN:
             self._forget(known)
-        for fact in retold(record, self._goals.goal_at(record.arrived_at), now):
-            self.record(fact, retold=True)
 
     def link_changed(self, pbx: str, at: Instant, up: bool, reason: str = "") -> None:
         """The event stream of a PBX came up or was lost. A reconnect is counted when it comes up again."""

@@ -79,7 +79,7 @@ class CallStore(CallReader):
     def mend(self, mended: Mended, at: Instant) -> None:
         """Keep a call as other sources make it, what they told, and what was changed at this instant."""
         self._put(Mend(Mended(self._hidden(mended.record), mended.stored, mended.heard, tuple(
-            self._hidden_account(each) for each in mended.accounts)), at))
+            self._hidden_account(each) for each in mended.accounts), mended.gone), at))
 
     def keep_account(self, account: Account) -> None:
         """Keep what a source told, though no call is known that it tells of."""

@@ -110,7 +110,7 @@ def write(db: Database, item: Kept) -> Kept | None:
         case Account():
             write_account(db, item)
         case Mend():
-            _write_call(db, item.mended.record)
+            (_delete_call if item.mended.gone else _write_call)(db, item.mended.record)
             write_mended(db, item.mended, item.at)
         case _:
             assert_never(item)
@@ -193,7 +193,7 @@ def _told(item: Kept) -> list[object]:
         case Mend():
             mended = item.mended
             return ["mend", item.at, record_json(mended.record), _optional_json(mended.stored),
-                    _optional_json(mended.heard), [account_json(each) for each in mended.accounts]]
+                    _optional_json(mended.heard), [account_json(each) for each in mended.accounts], mended.gone]
         case _:
             assert_never(item)
 
@@ -216,9 +216,9 @@ def _item(told: list[object]) -> Kept:
             return Purge(before)
         case ["account", str(account)]:
             return account_from(account)
-        case ["mend", int(at), str(record), str() | None as stored, str() | None as heard, list(accounts)]:
+        case ["mend", int(at), str(record), str() | None as stored, str() | None as heard, list(accounts), *gone]:
             return Mend(Mended(record_from(record), _optional_record(stored), _optional_record(heard),
-                               tuple(account_from(each) for each in accounts)), at)
+                               tuple(account_from(each) for each in accounts), gone == [True]), at)
         case _:
             raise ValueError("not a line of ours")
 
@@ -231,15 +231,23 @@ def _optional_record(told: str | None) -> CallRecord | None:
     return None if told is None else record_from(told)
 
 
-def _write_call(db: Database, record: CallRecord) -> None:
-    row = call_row(record)
+def _delete_call(db: Database, record: CallRecord) -> None:
+    db.execute("DELETE FROM calls WHERE id = ?", (_row_of(db, record),))
+
+
+def _row_of(db: Database, record: CallRecord) -> int | None:
     at = record.arrived_at
     found = db.execute(_FIND, (text(record.call), at - SAME_CALL, at + SAME_CALL, at)).fetchone()
-    if found is None:
+    return None if found is None else int(found[0])
+
+
+def _write_call(db: Database, record: CallRecord) -> None:
+    row = call_row(record)
+    call_id = _row_of(db, record)
+    if call_id is None:
         call_id = db.execute(_INSERT, row).lastrowid
         assert call_id is not None
     else:
-        (call_id,) = found
         db.execute(_UPDATE, (*row, call_id))
         db.execute("DELETE FROM steps WHERE call_id = ?", (call_id,))
         db.execute("DELETE FROM transfers WHERE call_id = ?", (call_id,))

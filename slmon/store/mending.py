@@ -21,7 +21,8 @@ _CORRECT = """
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """One field of one call, as it was and as it is now, in JSON. `field` call: it was not known before."""
+    """One field of one call, as it was and as it is now, in JSON. `field` call: its outcome; None before: it was not
+    known, None after: it was no call."""
 
     call: CallId
     arrived_at: Instant
@@ -33,12 +34,16 @@ class Correction:
 
 @dataclass(frozen=True, slots=True)
 class Mended:
-    """A call as the sources make it. `stored`: its row before, if any; `heard`: as it was heard live, if it was."""
+    """A call as the sources make it. `stored`: its row before, if any; `heard`: as it was heard live, if it was.
+
+    `gone`: it was no call, and has no row any more.
+    """
 
     record: CallRecord
     stored: CallRecord | None
     heard: CallRecord | None
     accounts: tuple[Account, ...]
+    gone: bool = False
 
     def corrections(self) -> list[Correction]:
         """What is different now."""
@@ -46,6 +51,8 @@ class Mended:
         if before is None:
             return [Correction(now.call, now.arrived_at, "call", None, json.dumps(now.outcome), now.quality)]
         source = "+".join(each.source for each in self.accounts) or now.quality
+        if self.gone:
+            return [Correction(before.call, before.arrived_at, "call", json.dumps(before.outcome), None, source)]
         return [Correction(now.call, now.arrived_at, name, _json(before, name), _json(now, name), source)
                 for name in (each.name for each in fields(CallRecord)) if name not in _UNTOLD
                 and getattr(before, name) != getattr(now, name)]
@@ -60,7 +67,7 @@ def write_mended(db: Database, mended: Mended, at: Instant) -> None:
         write_account(db, account)
     for each in mended.corrections():
         db.execute(_CORRECT, (at, text(each.call), each.arrived_at, each.field, each.before, each.after, each.source))
-    if record.outcome is not Outcome.LOST:
+    if record.outcome is not Outcome.LOST or mended.gone:
         db.execute("DELETE FROM unaccounted WHERE call = ?", (text(record.call),))
 
 
@@ -90,13 +97,14 @@ def _write_told(db: Database, record: CallRecord, source: Quality, words: str) -
 def account_json(account: Account) -> str:
     """An account as one JSON text; `account_from` is its reverse."""
     return json.dumps({"source": account.source, "slack": account.slack, "whole": account.whole,
-                       "record": record_json(account.record)}, ensure_ascii=False)
+                       "no_call": account.no_call, "record": record_json(account.record)}, ensure_ascii=False)
 
 
 def account_from(told: str) -> Account:
     """The account of such a text."""
     words = json.loads(told)
-    return Account(Quality(words["source"]), record_from(words["record"]), words["slack"], words["whole"])
+    return Account(Quality(words["source"]), record_from(words["record"]), words["slack"], words["whole"],
+                   words.get("no_call", False))
 
 
 def _json(record: CallRecord, field: str) -> str:
