@@ -1,6 +1,7 @@
 """`slmon backfill` mends what is stored, once, whether slmon runs or not, and says what it changed."""
 
 import asyncio
+import itertools
 import lzma
 import os
 import re
@@ -201,9 +202,11 @@ def test_without_any_log_the_cure_is_named(tmp_path):
 def test_a_file_that_is_another_than_was_meant_is_wrong_input(tmp_path):
     heard("restart", tmp_path)
     config = house("restart", tmp_path)
-    said = CliRunner().invoke(app, ["backfill", "--config", str(config), "--cel", str(config)])
-    assert said.exit_code == 2
-    assert "is no CEL" in said.stderr
+    for kind, file in itertools.permutations(LOGS, 2):
+        log = FOLDER / "restart" / LOGS[file]
+        option = "--" + kind.replace("_", "-")
+        said = CliRunner().invoke(app, ["backfill", "--config", str(config), option, str(log)])
+        assert (said.exit_code, f"{log.name}: is no " in said.stderr) == (2, True), (kind, file)
 
 
 def test_no_database_is_made_where_there_was_none_to_mend(tmp_path):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from slmon.backfill import cdr, cel
 from slmon.backfill.cdr import LONGEST_CALL, cdr_accounts, cdr_moment
-from slmon.backfill.cel import cel_accounts, cel_moment
+from slmon.backfill.cel import cel_accounts, cel_moment, row_of
 from slmon.backfill.files import SourceError, lines_of, once, rotated
 from slmon.backfill.queue_log import queue_log_accounts, queue_log_moment
 from slmon.backfill.tables import TableReader, Tables
@@ -141,11 +141,13 @@ def _counting(told: Told, kind: str) -> Callable[[bytes], None]:
 
 def _refuse_foreign(sources: Sources) -> None:
     """A file of which nothing can be read is another one than was meant, and no quiet day."""
-    for kind, paths, moment in (("CEL", sources.cel, cel_moment), ("queue_log", sources.queue_log, queue_log_moment),
-                                ("CDR", sources.cdr, cdr_moment)):
+    # of CEL whole rows: the caller's number, which is second in a CDR, passes for a moment
+    for kind, paths, read in (("CEL", sources.cel, row_of), ("queue_log", sources.queue_log, queue_log_moment),
+                              ("CDR", sources.cdr, cdr_moment)):
         for path in dict.fromkeys(paths):
-            head = list(islice((line for line in _lines(path, lambda read: None, 0, moment) if line.strip()), HEAD))
-            if head and all(moment(line) is None for line in head):
+            head = list(islice((line for line in _lines(path, lambda told: None, 0, lambda line: None)
+                               if line.strip()), HEAD))
+            if head and all(read(line) is None for line in head):
                 raise SourceError(f"{path}: is no {kind}: none of its first {len(head)} lines can be read as one")
 
 
