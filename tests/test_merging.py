@@ -116,6 +116,20 @@ def test_of_a_damaged_database_every_call_that_can_be_read_comes_in_and_the_rest
     assert broken.read_bytes() == content
 
 
+def test_of_a_database_whose_version_is_past_reading_the_calls_come_in(config, tmp_path):
+    with opened(tmp_path / "torn.db") as store:
+        store.save(ended(ringing()))
+    with closing(sqlite3.connect(tmp_path / "torn.db")) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (page,) = db.execute("SELECT rootpage FROM sqlite_master WHERE name = '_sqlite_migrations'").fetchone()
+    with (tmp_path / "torn.db").open("r+b") as file:
+        file.seek((page - 1) * 4096)
+        file.write(b"\xff" * 4096)
+    with opened(tmp_path / "slmon.db"):
+        pass
+    assert "1 calls of" in merged(config, tmp_path / "torn.db")
+
+
 def test_of_a_database_that_was_cut_short_the_beginning_comes_in(config, tmp_path):
     damaged(tmp_path / "cut.db", 2000)
     with (tmp_path / "cut.db").open("r+b") as file:

@@ -152,7 +152,11 @@ def salvaging(path: Path) -> Iterator[Salvage]:
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA writable_schema = ON")      # else a file that was cut short is not even opened
         db = Database(connection, execute_plugins=False)
-        refuse_foreign(path, db)
+        try:
+            refuse_foreign(path, db)
+        except sqlite3.DatabaseError as error:
+            if not broken(error):
+                raise                              # else its version is past reading, and its calls may not be
         if "calls" not in db.table_names():
             raise StoreError(f"{path}: is no database of slmon's")
         yield Salvage(connection)
@@ -181,7 +185,6 @@ def _said(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.DatabaseError as error:
-        raise StoreError(f"{path}: cannot be read ({error}); try sqlite3 {path.name} .recover | sqlite3 other.db, and "
-                         "slmon merge other.db") from None
+        raise StoreError(f"{path}: cannot be read ({error}); merge the latest copy that slmon backup made") from None
     except OSError as error:
         raise StoreError(f"{error.filename or path}: {(error.strerror or str(error)).lower()}") from None
