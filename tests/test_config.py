@@ -386,7 +386,8 @@ def test_a_secret_that_could_not_be_sent_is_refused_unseen(tmp_path, content, sa
 
 def test_a_missing_secret_file_is_named_with_its_path(tmp_path):
     assert said_of(tmp_path, LEAST + 'secret_file = "no.secret"', Need.SECRETS) == [
-        f'slmon.toml: [[pbx]] pbx1 secret_file: there is no such file, is "{tmp_path / "no.secret"}"']
+        f'slmon.toml: [[pbx]] pbx1 secret_file: there is no such file: "{tmp_path / "no.secret"}"; '
+        "make it, then chmod 600"]
 
 
 def test_a_secret_shows_in_no_message_and_no_repr(tmp_path):

@@ -142,7 +142,7 @@ def test_calls_come_in_order_of_arrival_and_the_end_is_not_in(store):
 
 def test_a_question_to_a_file_that_cannot_be_read_says_which(tmp_path):
     (tmp_path / "slmon.db").write_bytes(b"no database at all " * 100)
-    with pytest.raises(StoreError, match=r"slmon\.db: cannot be read"):
+    with pytest.raises(StoreError, match=r"slmon\.db: cannot be read .*; slmon run sets it aside"):
         list(CallReader(tmp_path / "slmon.db").since(0))
 
 
@@ -524,6 +524,12 @@ def test_another_programs_database_is_left_alone(path):
         CallStore(path)
     with pytest.raises(StoreError, match="is another program's database; change"):
         CallReader(path).check()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a folder in which not even root can make a file")
+def test_a_folder_that_takes_no_file_is_named():
+    with pytest.raises(StoreError, match=r"/proc/slmon\.db\.lock: cannot be made"):
+        CallStore(Path("/proc/slmon.db"))
 
 
 def test_a_missing_folder_is_named(tmp_path):

@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import SecretBytes, SecretStr
 
 from slmon.config.checks import Document, tables
-from slmon.config.problems import Loc, Problem, file_trouble, problem
+from slmon.config.problems import Loc, Problem, file_trouble, problem, shown
 from slmon.privacy import SHORTEST_KEY
 
 EXAMPLES = ("not-a-real-secret", "change-me")     # of config/slmon.toml and config/manager.conf, in any case
@@ -134,7 +134,8 @@ def _read(document: Document, loc: Loc, path: Path, found: Found) -> bytes | Non
         content = path.read_bytes()
         mode = path.stat().st_mode
     except OSError as error:
-        found.problems.append(problem(document, loc, file_trouble(error), path))
+        cure = "; make it, then chmod 600" if isinstance(error, FileNotFoundError) else ""
+        found.problems.append(problem(document, loc, f"{file_trouble(error)}: {shown(path)}{cure}"))
         return None
     # Others may do nothing; a group may read, for root:slmon 0640 is a usual and good arrangement.
     if os.name == "posix" and mode & (stat.S_IRWXO | stat.S_IWGRP):

@@ -259,7 +259,10 @@ def _lock(path: Path) -> sqlite3.Connection:
     lock = path.with_name(f"{path.name}.lock")
     if not path.parent.is_dir():
         raise StoreError(f"{path}: its folder is not there; make {path.parent}, or change [store] path")
-    connection = sqlite3.connect(lock, timeout=0, isolation_level=None, check_same_thread=False)
+    try:
+        connection = sqlite3.connect(lock, timeout=0, isolation_level=None, check_same_thread=False)
+    except sqlite3.OperationalError as error:
+        raise StoreError(f"{lock}: cannot be made ({words(error)}); give this user the right to") from None
     try:
         connection.execute("PRAGMA journal_mode = OFF")      # nothing is ever written, so a full disk is no hindrance
         connection.execute("BEGIN IMMEDIATE")

@@ -23,7 +23,7 @@ from slmon.core.facts import FOUND, CallId, CallRecord, CallUnaccounted, GapMark
 from slmon.core.instant import Instant
 from slmon.store.mending import Correction, account_from
 from slmon.store.rows import COLUMNS, record_from, record_of, step_of, transfer_of
-from slmon.store.schema import BUSY_SECONDS, StoreError, migrations, refuse_foreign
+from slmon.store.schema import BUSY_SECONDS, StoreError, broken, migrations, refuse_foreign
 
 _PORTION = 1000
 _OF_IDS = "id IN (SELECT value FROM json_each(?))"
@@ -150,7 +150,8 @@ class CallReader:
                 connection.row_factory = sqlite3.Row
                 yield connection
         except sqlite3.DatabaseError as error:
-            raise StoreError(f"{self.path}: cannot be read ({error})") from None
+            cure = "; slmon run sets it aside and begins a new one" if broken(error) else ""
+            raise StoreError(f"{self.path}: cannot be read ({error}){cure}") from None
 
     def _instant(self, question: str, values: tuple[int, ...]) -> Instant | None:
         with self._asking() as connection:
