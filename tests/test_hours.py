@@ -124,6 +124,8 @@ def test_days_have_their_own_length_when_the_clock_changes(day: date, length: in
     ((start, end),) = house.spans(day)
     assert (end - start) // HOUR == length
     assert len(house.half_hours(day)) == 2 * length
+    other_days = hours(Schedule(week({each: [(0, 1440)] for each in range(7) if each != day.weekday()})))
+    assert [other_days.is_open(moment) for moment in (start - 1, start, end - 1, end)] == [True, False, False, True]
 
 
 def test_nine_o_clock_is_nine_o_clock_before_and_after_the_change():
@@ -142,6 +144,7 @@ def test_both_showings_of_the_repeated_hour_are_of_the_same_day_and_open():
     house = hours(Schedule(week({6: [(60, 240)]})))
     assert house.is_open(at("2026-10-25T02:30"))
     assert house.is_open(at("2026-10-25T02:30", fold=1))
+    assert not house.is_open(at("2026-10-25T04:00"))
     assert house.half_hour(at("2026-10-25T02:40", fold=1)) == at("2026-10-25T02:30", fold=1)
 
 

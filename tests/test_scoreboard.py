@@ -261,9 +261,16 @@ def test_the_last_day_can_be_told_from_the_store():
 
 
 def test_a_call_over_midnight_belongs_to_its_ring_in_and_is_still_talking():
-    scoreboard = told(board(), record(arrived=at("23:50"), in_hours=False, answered=5), now=at("23:55"))
+    scoreboard = told(board(), record(arrived=at("23:50"), answered=5), now=at("23:55"))
+    assert scoreboard.snapshot(ALL, at("23:59:59")).today.calls == 1
     snapshot = scoreboard.snapshot(ALL, at("00:10", "2026-11-24"))
     assert (snapshot.today, snapshot.talking) == (Tally(), 1)
+    scoreboard.record(f.CallArrived(CallId("pbx1/2.0"), at("23:59:59"), None, True, None))     # told late
+    ended = record(arrived=at("23:50"), answered=5, ended=1800, outcome=Outcome.ANSWERED)
+    snapshot = told(scoreboard, ended).snapshot(ALL, at("00:21", "2026-11-24"))
+    assert (snapshot.today, snapshot.talking) == (Tally(), 0)
+    assert snapshot.last_day is not None
+    assert snapshot.last_day[1].outcomes == {Outcome.ANSWERED: 1}
 
 
 def test_an_open_call_is_kept_for_days_and_ended_ones_are_let_go():

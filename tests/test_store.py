@@ -221,7 +221,8 @@ def test_a_note_is_kept_and_replaced(store):
 def test_old_calls_are_purged_and_open_ones_never(store):
     day = 24 * HOUR
     for number, age in enumerate((401, 399)):
-        store.save(replace(ended(ringing(number, RANG_IN - age * day)), steps=(Step(RANG_IN, "menu"),)))
+        store.save(replace(ended(ringing(number, RANG_IN - age * day)), steps=(Step(RANG_IN, "menu"),),
+                           ended_at=RANG_IN - 398 * day))
     store.save(replace(ringing(2, RANG_IN - 500 * day), steps=(Step(RANG_IN, "menu"),)))
     store.mark_gap(GapMarked("pbx1", RANG_IN - 500 * day, RANG_IN - 499 * day, "old"))
     store.mark_gap(GapMarked("pbx1", RANG_IN - 450 * day, None, "open"))

@@ -138,10 +138,15 @@ def test_a_leg_without_an_id_is_nobody():
     assert house.of(OddityNoticed)[0].kind == "unannounced_leg"
 
 
-def test_an_unannounced_leg_is_counted_as_odd():
-    house = during(ringing(), joins(), together(110, "forged", "c1"))
+@pytest.mark.parametrize("forged", [
+    rings(desk="forged")[1:2], [dial_ended("c1", 109, "forged", "ANSWER")], together(110, "forged", "c1"),
+    [ev.LocalPaired(instant(109), "forged", "c1", "c1", "c1", "desks", "s")],
+], ids=lambda forged: type(forged[0]).__name__)
+def test_an_unannounced_leg_is_counted_as_odd_and_answers_nobody(forged):
+    house = during(ringing(), joins(), forged)
     assert [fact.kind for fact in house.of(OddityNoticed)] == ["unannounced_leg"]
-    assert house.of(CallAnswered) == []
+    house.hear(picks_up(at=110, desk="forged"), together(110, "forged", "c1"), hangs_up("c1", 120)).wait(200)
+    assert house.call().outcome is Outcome.ABANDONED
 
 
 def test_the_same_id_within_the_hour_is_the_same_call_told_twice():
@@ -333,12 +338,15 @@ def test_a_pipe_that_is_optimised_away_is_no_second_answer_and_no_transfer():
 
 
 def test_ring_all_is_one_answer():
-    losers = [desk for desk in ("102", "103", "104") for _ in range(1)]
-    house = after(ringing(), rings(desk="101"), *(rings(desk=desk) for desk in losers), picks_up(at=110),
-                  *(stops_ringing(at=110, desk=desk) for desk in losers), together(110.001, "101", "c1"),
-                  hangs_up("c1", 140))
+    desks = [f"{number}" for number in range(101, 111)]
+    house = after(ringing(), *(rings(desk=desk) for desk in desks), stops_ringing(at=110, desk="102"),
+                  picks_up(at=110), *(stops_ringing(at=110, desk=desk) for desk in desks[3:]),
+                  hangs_up("103", 110), together(110.001, "101", "c1"), hangs_up("c1", 140))
     assert house.call().desks == ("PJSIP/101",)
+    assert house.call().answer_seconds == 10.0
     assert len(house.of(CallAnswered)) == 1
+    assert [fact.place for fact in house.of(CallMoved)] == [
+        Place.WAITING, Place.CONNECTING, Place.TALKING, Place.GONE]      # the nine others change nothing
 
 
 def test_a_desk_that_does_not_answer_and_rings_again_is_one_wait():
