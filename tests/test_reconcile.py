@@ -160,6 +160,13 @@ def test_the_end_of_a_talk_that_went_through_the_gap_is_taken_from_the_source():
     assert (found.answered_at, found.ended_at, found.ended_by) == (at(35), at(47), EndedBy.MEMBER)
 
 
+def test_a_hang_up_that_was_heard_of_a_call_whose_answer_was_not_stays_when_it_was():
+    live = record(asked_at=32, ended_at=55.9, ended_by=EndedBy.MEMBER, outcome=Outcome.LOST)
+    (found,) = reconciled([live], [cel(SECOND - 1, **ANSWERED | {"ended_at": 55, "answered_at": 45})], WATCHED)
+    assert (found.ended_at, found.ended_by, found.outcome) == (at(55.9), EndedBy.MEMBER, Outcome.ANSWERED)
+    assert "ended_at" not in found.whole_seconds
+
+
 def test_a_hand_over_in_the_gap_is_added_and_one_that_was_heard_is_not_told_twice():
     heard, unheard = (Transfer(TransferKind.BLIND, at(each), "203") for each in (36, 44))
     live = record(**ANSWERED | {"answered_at": 35.0, "talking_at": 35.0}, transfers=(heard,))

@@ -181,7 +181,8 @@ class Merging:
 
     def _ended(self, record: CallRecord) -> CallRecord:
         at = record.ended_at
-        if at is not None and record.outcome is not Outcome.LOST and not self._unheard(at):
+        hung_up = record.outcome is not Outcome.LOST or record.ended_by is not None     # else only not seen any more
+        if at is not None and hung_up and not self._unheard(at):
             return record
         account = self._first(lambda each: each.record.ended_at is not None)
         if account is None or (self._source is not None and record.ended_at is not None
