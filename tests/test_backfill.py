@@ -1,7 +1,10 @@
 """What the PBX's own logs tell mends what a gap left unknown, and nothing else; alone, together, in any order."""
 
+import csv
+import io
 import json
 import lzma
+from dataclasses import replace
 from itertools import permutations
 
 import pytest
@@ -9,6 +12,7 @@ from recorded import FOLDER, capture_files, differences, recording, replayed, un
 from typer.testing import CliRunner
 
 from slmon.backfill.cel import cel_accounts, row_of
+from slmon.backfill.cel_form import forms_of
 from slmon.backfill.sources import SourceError, Sources, gathered
 from slmon.cli import app
 from slmon.core.account import BEGINNING, END, unwatched
@@ -124,6 +128,38 @@ def test_the_sample_configuration_of_asterisk_is_read_too_and_names_the_queue():
     row, slack = row_of(b'"APP_START","1795420033.915662","","20894921","","","","dagpenge","koe",'
                         b'"PJSIP/trunk-00000002","Queue","dagpenge,tT,,,26","DOCUMENTATION","","pbx1-1.2","pbx1-1.2","","","",""\n')
     assert (row.leg, row.application, row.data, slack) == ("pbx1-1.2", "Queue", "dagpenge,tT,,,26", 0)
+
+
+TURNED = ("${CSV_QUOTE(${CHANNEL(uniqueid)})},${CSV_QUOTE(${CHANNEL(linkedid)})}, ${CALLERID(name)}, ${eventtime},"
+          "${CSV_QUOTE(${eventtype})},${CSV_QUOTE(${CHANNEL(channame)})},${CSV_QUOTE(${CHANNEL(appname)})},"
+          "${CSV_QUOTE(${CHANNEL(context)})},${CSV_QUOTE(${CHANNEL(exten)})},${CSV_QUOTE(${eventextra})},x")
+
+
+def turned(line):
+    kind, at, _, exten, context, channel, application, leg, linked, _, extra = next(csv.reader([line.decode()]))
+    text = io.StringIO()
+    csv.writer(text, quoting=csv.QUOTE_ALL).writerow([leg, linked, "Jensen, Anne", at, kind, channel, application,
+                                                      context, exten, extra, "x"])
+    return text.getvalue().encode()
+
+
+def test_columns_in_another_order_are_read_as_cel_custom_has_them_and_refused_where_nobody_says_so(tmp_path):
+    of, path = recording("restart"), tmp_path / "cel.csv"
+    lines = lzma.decompress((FOLDER / "restart" / LOGS["cel"]).read_bytes()).splitlines()
+    path.write_bytes(b"".join(map(turned, lines)))
+
+    def told(*paths, **forms):
+        return gathered(Sources(cel=paths, **forms), of.board(), lambda at: True, of.config.site.zone, [], EVERYTHING)
+
+    with pytest.raises(SourceError, match=r"is no CEL that slmon knows: none .* set cel_format"):
+        told(path)
+    as_it_was = told(FOLDER / "restart" / LOGS["cel"])
+    for paths in (path,), (path, path):
+        mended = told(*paths, cel_forms=forms_of(TURNED))
+        assert [replace(each.record, caller=None) for each in as_it_was.accounts] == [
+            each.record for each in mended.accounts]
+        assert (mended.unread, mended.cel.spans) == ({}, as_it_was.cel.spans)
+    assert told(FOLDER / "restart" / LOGS["cel"], cel_forms=forms_of(f"{TURNED},y")).accounts      # of before
 
 
 @pytest.mark.parametrize("line", [b"", b"\n", b"nonsense\n", b'"CHAN_START","x"\n', b'"a' * 9, b"\xff\x00,,,,,,,,,,\n",

@@ -253,10 +253,13 @@ def test_nothing_changes_once_read(tmp_path):
     ('contexts = { voicemail = ["a"], closed = ["a"] }',
      '[[pbx]] pbx1 contexts.closed: must not have a context that is in voicemail too, is "a"'),
     ('"\\u001b[31m" = 1', '[[pbx]] pbx1 "\\u001b[31m": unknown key; there is ca_file, cdr_file, cdr_table, cel_file, '
-                             'cel_table, contexts, database_file, host, inbound, machines, name, port, queue_log_file, '
-                             'queue_log_table, secret, secret_file, server_name, tls, username'),
+                             'cel_format, cel_table, contexts, database_file, host, inbound, machines, name, port, '
+                             'queue_log_file, queue_log_table, secret, secret_file, server_name, tls, username'),
     ('cel_table = "cel"\ncel_file = "cel.csv"\ndatabase_file = "db"',
      '[[pbx]] pbx1 cel_table: is given, and cel_file too, is "cel"; keep one of them'),
+    ("cel_format = '${eventtype},${eventtime},${eventextra}'",
+     '[[pbx]] pbx1 cel_format: has no exten, context, channame, appname, uniqueid, linkedid, is '
+     '"${eventtype},${eventtime},${eventextra}"; add it in cel_custom.conf, and copy here what it has behind =>'),
     ('cdr_table = "cdr"', '[[pbx]] pbx1 cdr_table: is in no database, is "cdr"; set database_file'),
     ('database_file = "db"', '[[pbx]] pbx1 database_file: is given, and no table of it, is "db"; set cel_table, '
                              'queue_log_table or cdr_table'),

@@ -10,6 +10,7 @@ from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
+from slmon.backfill.cel_form import KNOWN, Forms
 from slmon.core import events as core
 from slmon.core.account import Account
 from slmon.core.coverage import Coverage
@@ -20,6 +21,10 @@ from slmon.core.switchboard import Switchboard
 from slmon.core.wiring import LegKind, kind_of
 
 WHOLE_SECONDS = SECOND - 1        # so much later than told a moment may be, where the fraction is cut off
+# In the order of their numbers in Asterisk's own enumeration, from 1 on.
+EVENTS = ("CHAN_START", "CHAN_END", "HANGUP", "ANSWER", "APP_START", "APP_END", "BRIDGE_ENTER", "BRIDGE_EXIT",
+          "PARK_START", "PARK_END", "BLINDTRANSFER", "ATTENDEDTRANSFER", "USER_DEFINED", "LINKEDID_END", "PICKUP",
+          "FORWARD", "LOCAL_OPTIMIZE", "LOCAL_OPTIMIZE_BEGIN", "STREAM_BEGIN", "STREAM_END", "DTMF")
 _RUNG = frozenset({"AppDial", "AppDial2", "AppQueue"})
 _OVER = frozenset({"HANGUP", "CHAN_END", "LINKEDID_END", "APP_END"})
 _PARKING_ENDS = {"ParkedCallTimeOut": ParkChange.TIMED_OUT, "ParkedCallGiveUp": ParkChange.GAVE_UP}
@@ -43,17 +48,13 @@ class Row(NamedTuple):
     extra: str
 
 
-# Where each field of Row stands: in the short form, and in the one of Asterisk's sample cel_custom.conf.
-_COLUMNS = {11: (0, 1, 2, 3, 4, 5, 6, None, 7, 8, 10), 20: (0, 1, 3, 7, 8, 9, 10, 11, 14, 15, 19)}
-
-
-def row_of(line: bytes) -> tuple[Row, int] | None:
+def row_of(line: bytes, forms: Forms = KNOWN) -> tuple[Row, int] | None:
     """The row of a line, and by how much later than told its moment may be; None when it is none."""
     try:
         values = next(csv.reader([line.decode("utf-8", "replace").rstrip("\r\n")]), [])
     except csv.Error:
         return None
-    columns = _COLUMNS.get(len(values))
+    columns = forms.get(len(values))
     if columns is None:
         return None
     told = ["" if column is None else values[column] for column in columns]
@@ -64,11 +65,20 @@ def row_of(line: bytes) -> tuple[Row, int] | None:
     return Row(told[0], at, *told[2:]), slack
 
 
-def cel_moment(line: bytes) -> Instant | None:
-    """The moment of a line, without reading the rest of it."""
+def cel_moment(line: bytes, forms: Forms = KNOWN) -> Instant | None:
+    """The moment of a line, without reading the rest of it where it can be found so."""
+    if any(columns[:2] != (0, 1) for columns in forms.values()):
+        read = row_of(line, forms)
+        return None if read is None else read[0].at
     parts = line.split(b",", 2)
     moment = _instant(parts[1].strip(b'"').decode("ascii", "replace")) if len(parts) > 2 else None
     return None if moment is None else moment[0]
+
+
+def is_cel(line: bytes, forms: Forms = KNOWN) -> bool:
+    """Whether it is a row, and what should be an event and a channel are such."""
+    read = row_of(line, forms)
+    return read is not None and read[0].kind in EVENTS and "/" in read[0].channel
 
 
 def _instant(text: str) -> tuple[Instant, int] | None:
@@ -271,15 +281,17 @@ def _uniqueid(row: Row, of: str) -> LegId:
 
 def cel_accounts(lines: Iterable[bytes], board: Switchboard, wanted: Callable[[CallRecord], bool],
                  unread: Callable[[bytes], None] = lambda line: None, coverage: Coverage | None = None,
-                 doubtful: Container[CallId] = ()) -> list[Account]:
+                 doubtful: Container[CallId] = (), forms: Forms = KNOWN) -> list[Account]:
     """The wanted calls of the lines; see `accounts_of`."""
-    return accounts_of(rows_of(lines, unread), board, wanted, Coverage() if coverage is None else coverage, doubtful)
+    coverage = Coverage() if coverage is None else coverage
+    return accounts_of(rows_of(lines, unread, forms), board, wanted, coverage, doubtful)
 
 
-def rows_of(lines: Iterable[bytes], unread: Callable[[bytes], None]) -> Iterator[tuple[Row, int] | None]:
+def rows_of(lines: Iterable[bytes], unread: Callable[[bytes], None],
+            forms: Forms = KNOWN) -> Iterator[tuple[Row, int] | None]:
     """The row of each line, as `row_of` has it; a blank line is none at all."""
     for line in lines:
-        read = row_of(line)
+        read = row_of(line, forms)
         if read is not None or line.strip():
             yield read
         if read is None:

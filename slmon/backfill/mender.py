@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import structlog
 
+from slmon.backfill.cel_form import forms_of
 from slmon.backfill.mend import Findings, look, unheard
 from slmon.backfill.sources import SourceError, Sources
 from slmon.backfill.spool import Answer, Question, Spool
@@ -92,7 +93,8 @@ class Mender:
             self._spool.reply(name, Answer(error="the slmon that runs knows no such [[pbx]]; restart it"))
             return
         try:
-            found = await self._pass(pbx, question.sources, None, question.dry_run)
+            sources = replace(question.sources, cel_forms=forms_of(pbx.cel_format))
+            found = await self._pass(pbx, sources, None, question.dry_run)
         except (SourceError, StoreError) as error:
             self._spool.reply(name, Answer(error=str(error)))
         else:
@@ -170,4 +172,5 @@ class Mender:
 def sources_of(pbx: Pbx) -> Sources:
     """The logs that slmon.toml names for a PBX, maybe none."""
     cel, queue_log, cdr = (() if path is None else (path,) for path in (pbx.cel_file, pbx.queue_log_file, pbx.cdr_file))
-    return Sources(cel, queue_log, cdr, Tables(pbx.database_file, pbx.cel_table, pbx.queue_log_table, pbx.cdr_table))
+    tables = Tables(pbx.database_file, pbx.cel_table, pbx.queue_log_table, pbx.cdr_table)
+    return Sources(cel, queue_log, cdr, tables, forms_of(pbx.cel_format))

@@ -70,6 +70,11 @@ def _forget_old(callers: dict[bytes, _Caller | None]) -> None:
             del callers[leg]
 
 
+def is_queue_log(line: bytes) -> bool:
+    """Whether it tells of something."""
+    return line.count(b"|") > 3 and queue_log_moment(line) is not None
+
+
 def queue_log_moment(line: bytes) -> Instant | None:
     """The moment of a line, without reading the rest of it."""
     return _instant(line.partition(b"|")[0])

@@ -5,16 +5,18 @@ import lzma
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import tzinfo
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
 from slmon.backfill import cdr, cel
 from slmon.backfill.cdr import LONGEST_CALL, cdr_accounts, cdr_moment
-from slmon.backfill.cel import cel_accounts, cel_moment, row_of
+from slmon.backfill.cel import cel_accounts, cel_moment, is_cel
+from slmon.backfill.cel_form import KNOWN, Forms
 from slmon.backfill.files import SourceError, lines_of, once, rotated
-from slmon.backfill.queue_log import queue_log_accounts, queue_log_moment
+from slmon.backfill.queue_log import is_queue_log, queue_log_accounts, queue_log_moment
 from slmon.backfill.tables import TableReader, Tables
 from slmon.core.account import BEGINNING, END, Account, Span
 from slmon.core.coverage import Coverage, GapTold, joined, told_of
@@ -31,6 +33,10 @@ BEFORE = 26 * 3600 * SECOND        # longer than any call, and a time zone
 __all__ = ["SourceError", "Sources", "Told", "gathered"]
 
 NO_TABLES = Tables()
+_CURES = {"CEL": "give another, or set cel_format of the [[pbx]] to what cel_custom.conf has behind =>, and no "
+                 "dateformat in cel.conf",
+          "queue_log": "give another",
+          "CDR": "give another, or set loguniqueid = yes in cdr.conf"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +47,7 @@ class Sources:
     queue_log: tuple[Path, ...] = ()
     cdr: tuple[Path, ...] = ()
     tables: Tables = NO_TABLES
+    cel_forms: Forms = field(default_factory=lambda: KNOWN)
 
     def __bool__(self) -> bool:
         return bool(self.files) or self.tables != NO_TABLES
@@ -55,7 +62,7 @@ class Sources:
         def all_of(paths: tuple[Path, ...]) -> tuple[Path, ...]:
             return tuple(each for path in paths for each in rotated(path, since))
 
-        return Sources(all_of(self.cel), all_of(self.queue_log), all_of(self.cdr), self.tables)
+        return replace(self, cel=all_of(self.cel), queue_log=all_of(self.queue_log), cdr=all_of(self.cdr))
 
     @property
     def size(self) -> int:
@@ -103,8 +110,9 @@ def gathered(sources: Sources, board: Switchboard, is_open: Callable[[Instant], 
     tables = sources.tables
     reader = TableReader(tables.database_file or Path(), _windows(spans), pbx, zone, known, progress, told.said)
     if sources.cel:
-        told.accounts += cel_accounts(lines(sources.cel, cel_moment), board, wanted, _counting(told, "CEL"),
-                                      told.cel, doubtful)
+        moment = partial(cel_moment, forms=sources.cel_forms)
+        told.accounts += cel_accounts(lines(sources.cel, moment), board, wanted, _counting(told, "CEL"), told.cel,
+                                      doubtful, sources.cel_forms)
     elif tables.cel is not None:
         told.accounts += cel.accounts_of(reader.cel(tables.cel), board, wanted, told.cel, doubtful)
     known.update((each.record.call, each.record.arrived_at) for each in told.accounts)
@@ -141,14 +149,15 @@ def _counting(told: Told, kind: str) -> Callable[[bytes], None]:
 
 def _refuse_foreign(sources: Sources) -> None:
     """A file of which nothing can be read is another one than was meant, and no quiet day."""
-    # of CEL whole rows: the caller's number, which is second in a CDR, passes for a moment
-    for kind, paths, read in (("CEL", sources.cel, row_of), ("queue_log", sources.queue_log, queue_log_moment),
-                              ("CDR", sources.cdr, cdr_moment)):
+    for kind, paths, is_one in (("CEL", sources.cel, partial(is_cel, forms=sources.cel_forms)),
+                                ("queue_log", sources.queue_log, is_queue_log),
+                                ("CDR", sources.cdr, lambda line: cdr_moment(line) is not None)):
         for path in dict.fromkeys(paths):
-            head = list(islice((line for line in _lines(path, lambda told: None, 0, lambda line: None)
-                               if line.strip()), HEAD))
-            if head and all(read(line) is None for line in head):
-                raise SourceError(f"{path}: is no {kind}: none of its first {len(head)} lines can be read as one")
+            lines = _lines(path, lambda read: None, 0, lambda line: None)
+            head = list(islice((line for line in lines if line.strip()), HEAD))
+            if head and not any(map(is_one, head)):
+                raise SourceError(f"{path}: is no {kind} that slmon knows: none of its first {len(head)} lines can be "
+                                  f"read as one; {_CURES[kind]}")
 
 
 def _lines(path: Path, progress: Callable[[int], None], since: Instant,

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from slmon.backfill.cdr import CdrRow
-from slmon.backfill.cel import WHOLE_SECONDS, Row
+from slmon.backfill.cel import EVENTS, WHOLE_SECONDS, Row
 from slmon.backfill.database import PbxDatabase, Table, opened
 from slmon.backfill.files import SourceError
 from slmon.backfill.zones import zone_of
@@ -25,10 +25,7 @@ HEAD = 20_000                      # rows to tell the time zone by, and whether 
 HALF = SECOND // 2
 
 # https://docs.asterisk.org/ "CEL": where eventtype is a number it is one of Asterisk's own enumeration.
-_EVENTS = {1: "CHAN_START", 2: "CHAN_END", 3: "HANGUP", 4: "ANSWER", 5: "APP_START", 6: "APP_END", 7: "BRIDGE_ENTER",
-           8: "BRIDGE_EXIT", 9: "PARK_START", 10: "PARK_END", 11: "BLINDTRANSFER", 12: "ATTENDEDTRANSFER",
-           13: "USER_DEFINED", 14: "LINKEDID_END", 15: "PICKUP", 16: "FORWARD", 17: "LOCAL_OPTIMIZE",
-           18: "LOCAL_OPTIMIZE_BEGIN", 19: "STREAM_BEGIN", 20: "STREAM_END", 21: "DTMF"}
+_EVENTS = dict(enumerate(EVENTS, 1))
 _CEL_TEXTS = (("cid_num",), ("exten",), ("context",), ("channame", "channel"), ("appname",), ("appdata",),
               ("uniqueid",), ("linkedid",), ("extra", "eventextra"))
 _CDR_TEXTS = (("uniqueid",), ("linkedid",), ("src",), ("dst",), ("dcontext",), ("channel",), ("dstchannel",),

@@ -1,10 +1,12 @@
 """`slmon backfill`: the stored calls, mended with what the PBX's own logs tell."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
 
+from slmon.backfill.cel_form import forms_of
 from slmon.backfill.mend import look, unheard
 from slmon.backfill.mender import sources_of
 from slmon.backfill.sources import SourceError, Sources
@@ -49,6 +51,7 @@ def run_backfill(config: Config, pbx: Pbx, sources: Sources, dry_run: bool) -> N
     try:
         store.checked()
         spans = unheard(store, pbx.name, _heard_until(store, pbx.name))
+        sources = replace(sources, cel_forms=forms_of(pbx.cel_format))
         with progress(sources.size, "reading logs") as bar:
             found = look(store, fresh_board(config, pbx), config.phone_hours().is_open, config.site.zone, sources,
                          spans, caller_key(config), lambda call: False, bar.advance)

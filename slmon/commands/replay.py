@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from slmon.backfill.cel_form import forms_of
 from slmon.backfill.sources import Sources, gathered
 from slmon.commands.output import progress, write_lines
 from slmon.config import Config, Pbx
@@ -97,6 +98,7 @@ def _reconcile(found: Replay, heard: _Heard, sources: Sources, config: Config, p
     hours = config.phone_hours()
     board = Switchboard(pbx.name, config.doors(pbx), config.phone_goals(hours).goal_at, hours.is_open)
     spans = unwatched([(gap.since, gap.until) for gap in heard.gaps], found.began_at, found.ended_at)
+    sources = replace(sources, cel_forms=forms_of(pbx.cel_format))
     told = gathered(sources, board, hours.is_open, config.site.zone, found.calls, spans, advance)
     heard.unread = told.unread
     heard_live = {record.call for record in found.calls}

@@ -19,6 +19,7 @@ from slmon.config.section import Section
 from slmon.config.spans import Spans, weekdays
 from slmon.config.web import Access, KioskTable, UserTable, Web
 from slmon.config.words import (
+    CelFormat,
     Context,
     Country,
     Day,
@@ -151,6 +152,7 @@ class Pbx(Section):
     contexts: Meanings = Meanings()
     machines: tuple[Endpoint, ...] = ()
     cel_file: File | None = None
+    cel_format: CelFormat | None = None
     queue_log_file: File | None = None
     cdr_file: File | None = None
     database_file: File | None = None

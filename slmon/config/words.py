@@ -10,6 +10,7 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
+from slmon.backfill.cel_form import forms_of
 from slmon.config.problems import unknown
 from slmon.config.spans import Spans, spans, weekdays
 from slmon.core.hours import is_country
@@ -140,6 +141,11 @@ def is_password(value: object) -> bool:
     return isinstance(value, str) and re.fullmatch(ARGON2, value) is not None
 
 
+def _cel_format(text: str) -> str:
+    forms_of(text)
+    return text
+
+
 def _some_path(value: object) -> object:
     if not isinstance(value, str) or not value.strip() or "\0" in value:
         raise ValueError("must be a file's path in quotes")
@@ -152,6 +158,7 @@ Number = Annotated[str, AfterValidator(_number)]
 HostName = Annotated[str, AfterValidator(_host_name)]
 Origin = Annotated[str, AfterValidator(_origin)]
 Endpoint = Annotated[str, AfterValidator(_endpoint)]
+CelFormat = Annotated[str, AfterValidator(_cel_format)]
 Context = Annotated[str, AfterValidator(_context)]
 Day = Annotated[date, BeforeValidator(_one_day)]
 DayKey = Annotated[str, AfterValidator(_day_key)]
