@@ -9,7 +9,7 @@ from telling import answered_call, during, hangs_up, instant, joins, leaves, lis
 from slmon.ami import conversation as conversation_of
 from slmon.ami import snapshot, wire
 from slmon.ami.conversation import Conversation
-from slmon.core import callbook, scoreboard, switchboard, totals
+from slmon.core import callbook, legs, scoreboard, totals
 from slmon.core import desks as desks_of
 from slmon.core import events as ev
 from slmon.core.call import MAX_STEPS
@@ -100,7 +100,7 @@ A_STEP = 0.05                    # seconds between two names: what is kept for t
 @pytest.fixture
 def few_allowed(monkeypatch):
     """The bounds are those of a very small house."""
-    for module, bounds in ((switchboard, ["MOST_LEGS"]), (callbook, ["MOST_DOORS", "MOST_LINKS", "MOST_OVER"]),
+    for module, bounds in ((legs, ["MOST_LEGS"]), (callbook, ["MOST_DOORS", "MOST_LINKS", "MOST_OVER"]),
                            (desks_of, ["MOST_DESKS", "MOST_PLACES", "MOST_QUEUES"]), (scoreboard, ["MOST_CALLS"]),
                            (totals, ["MOST_NAMES"]), (snapshot, ["MOST_LISTED"]),
                            (conversation_of, ["MOST_MEMBERS", "MOST_TIMELESS"]),

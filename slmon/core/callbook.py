@@ -230,6 +230,13 @@ class CallBook(ABC):
             call.links.add(link)
             self._by_link.setdefault(link, call)
 
+    def _relink(self, leg: Leg, linked: str) -> None:
+        """The switch names the leg by another id from now on, silently: the older of two calls wins."""
+        leg.linked = linked
+        call = self._by_leg.get(leg.id)
+        if call is not None:
+            self._tie(call, linked)
+
     def _call_behind(self, leg: Leg | None, linked: LegId) -> Call | None:
         """The call on whose behalf a leg acts: its own, else the one that its linked id belongs to."""
         if leg is not None and leg.call is not None:
