@@ -188,7 +188,7 @@ def test_what_only_a_list_told_of_and_the_pbx_had_rung_itself_is_taken_away_with
     (correction,) = reader.corrections(call_back)
     assert (correction.field, correction.before, correction.after) == ("call", '"answered"', None)
     assert reader.unaccounted(0, 1 << 60) == []
-    assert "0 calls corrected, 0 added, 0 taken away" in backfill(config, "smoke", "cel")
+    assert "slmon: 0 calls corrected, 0 added\n" in backfill(config, "smoke", "cel")
     assert reader.named(call_back) == []
     assert len(reader.corrections(call_back)) == 1
 

@@ -77,9 +77,9 @@ def say(answer: Answer, dry_run: bool) -> None:
     for kind, count in answer.unread.items():
         console.print(f"slmon: warning: {count} lines of the {kind} cannot be read and were left out")
     would = "would be " if dry_run else ""
-    console.print(f"slmon: {answer.corrected} calls {would}corrected, {answer.added} {would}added, "
-                  f"{answer.removed} {would}taken away, which were none; "
-                  f"of {answer.lost} no source can tell how they ended")
+    removed = f", {answer.removed} {would}taken away, which were no member's" if answer.removed else ""
+    lost = f"; of {answer.lost} no source can tell how they ended" if answer.lost else ""
+    console.print(f"slmon: {answer.corrected} calls {would}corrected, {answer.added} {would}added{removed}{lost}")
 
 
 class UnknownSource(Exception):
