@@ -396,6 +396,16 @@ async def test_few_calls_have_a_figure_and_no_verdict(visit: Visit) -> None:
     assert "nået" not in page
 
 
+@pytest.mark.parametrize(("answered", "longest"), [(3, "10,0 sek."), (4, "mindst 10,0 sek.")])
+async def test_the_longest_wait_is_at_least_so_where_another_is_known_roughly(
+        visit: Visit, answered: int, longest: str) -> None:
+    async def rough(view: str, first: date, last: date) -> list[Day]:
+        return [Day(date(2026, 11, 23), Goal(), replace(tally(3, 0, answered=answered), longest_answer_seconds=10.0,
+                                                        answer_seconds=Counter({10.0: 3})))]
+    page = await text_of(await visit(house_of(Scene(), history=rough)), "/goals?period=2026-11-23")
+    assert re.findall(r"Længste svartid</dt><dd>(.*?)</dd>", page) == [longest]
+
+
 @pytest.mark.parametrize(("text", "kind", "first", "last"), [
     ("2026-11-23", Kind.DAY, "2026-11-23", "2026-11-23"), ("2026-W53", Kind.WEEK, "2026-12-28", "2027-01-03"),
     ("2028-02", Kind.MONTH, "2028-02-01", "2028-02-29"), ("2026-Q4", Kind.QUARTER, "2026-10-01", "2026-12-31"),

@@ -44,6 +44,11 @@ class Tally:
     transfers: Counter[str] = field(default_factory=Counter)         # hand-overs by kind
     answer_seconds: Counter[float] = field(default_factory=Counter)  # bucket's upper bound -> calls (inf: all beyond)
 
+    @property
+    def answered_roughly(self) -> int:
+        """Answered calls of whose answer time only bounds are known; the longest may be one of theirs."""
+        return self.answered - sum(self.answer_seconds.values())
+
     def add(self, other: "Tally") -> None:
         """Take the other's calls in."""
         self._count(other, 1)
