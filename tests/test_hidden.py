@@ -35,10 +35,10 @@ def test_the_board_tells_what_todays_gaps_hide_and_forgets_it_when_a_log_has_tol
     now = MONDAY + 3600 * SECOND
     board.record(gap(-86400, -86000, 9))
     board.record(gap(10, 20, 5))
-    assert board.snapshot(View("all", "Alle"), now).hidden_at_most == 5
+    assert board.snapshot(View("all", "Alle"), now).gaps_today.hidden_at_most == 5
     seconds = board.gap_seconds_total("pbx1", now)
     board.record(gap(10, 20, 5, Quality.CEL), retold=True)
-    assert board.snapshot(View("all", "Alle"), now).hidden_at_most == 0
+    assert board.snapshot(View("all", "Alle"), now).gaps_today.hidden_at_most == 0
     assert board.gap_seconds_total("pbx1", now) == seconds
     assert board.totals.hidden["pbx1"] == 14
 

@@ -21,6 +21,7 @@ from slmon.core.facts import (
     Transfer,
     TransferKind,
 )
+from slmon.core.gaps import summed
 from slmon.core.goals import Goal, Goals
 from slmon.core.hours import Hours, Schedule, week
 from slmon.core.instant import SECOND, Instant, from_datetime
@@ -115,7 +116,8 @@ def test_the_past_is_what_the_board_showed(store):
     board.record(gap)
     shown = board.snapshot(EVERYTHING, evening)
     (day,) = history_of(store, *records).days(EVERYTHING, MONDAY, MONDAY, evening)
-    assert day == Day(MONDAY, Goal(), shown.today, shown.gap_seconds_today, shown.breaches, shown.gaps_today)
+    assert day == Day(MONDAY, Goal(), shown.today, shown.gap_seconds_today, shown.breaches, (gap,))
+    assert summed(day.gaps) == shown.gaps_today
     assert (day.tally.missed, len(day.breaches), day.gap_seconds) == (4, 4, 360.0)
     assert (day.tally.undecided, day.tally.transfer_untold) == (3, 1)
 

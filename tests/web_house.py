@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from slmon.core.board import Breach, HalfHour, LinkState, Snapshot, Waiting
 from slmon.core.facts import DeskState, GapMarked
+from slmon.core.gaps import summed
 from slmon.core.goals import Goal
 from slmon.core.hours import Opening, Phase
 from slmon.core.instant import SECOND, Instant
@@ -79,7 +80,7 @@ class Scene:
             breaches=BREACHES,
             links=self.links if self.links is not None else (LinkState("pbx1", True, NINE, now),),
             gap_seconds_today=sum(self.gaps.values()), unaccounted_today=self.unaccounted, last_day=self.last_day,
-            gaps_today=self.marks)
+            gaps_today=summed(self.marks))
 
     def half_hours(self, now: Instant) -> tuple[HalfHour, ...]:
         """Today's, up to now."""

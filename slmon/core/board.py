@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from slmon.core.facts import DeskState, GapMarked
-from slmon.core.gaps import hidden_at_most
+from slmon.core.gaps import NO_GAPS, GapSum, hidden_at_most
 from slmon.core.goals import Goal
 from slmon.core.hours import Opening
 from slmon.core.instant import Instant
@@ -91,9 +91,4 @@ class Snapshot:
     gap_seconds_today: float          # in which at least one PBX was not heard
     unaccounted_today: int
     last_day: tuple[Instant, Tally] | None   # the last day before today with calls: its midnight, and figures
-    gaps_today: tuple[GapMarked, ...] = ()   # the earliest first
-
-    @property
-    def hidden_at_most(self) -> int | None:
-        """How many calls today's gaps may hide at most; None: nobody can tell."""
-        return hidden_at_most(self.gaps_today)
+    gaps_today: GapSum = NO_GAPS             # that touch the day

@@ -1,11 +1,33 @@
-"""The table of gaps: for which seconds there was no trustworthy event stream, of which PBX."""
+"""The table of gaps: for which seconds there was no trustworthy event stream, of which PBX.
+
+A link that flaps all day makes thousands: what boards and scrapes ask is kept in sum, at the cost of a few.
+"""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
+from slmon.core.covered import Covered
 from slmon.core.facts import GapMarked
 from slmon.core.instant import SECOND, Instant
 
 Stretch = tuple[Instant, Instant]
+
+
+@dataclass(frozen=True, slots=True)
+class GapSum:
+    """Some gaps in sum: from the beginning of the first to the end of the last one.
+
+    `until` None: one of them lasts. `hidden_at_most`: calls; None: nobody can tell. `told`: logs have told of them all.
+    """
+
+    count: int = 0
+    since: Instant | None = None
+    until: Instant | None = None
+    hidden_at_most: int | None = 0
+    told: bool = False
+
+
+NO_GAPS = GapSum()
 
 
 class Gaps:
@@ -13,63 +35,124 @@ class Gaps:
 
     def __init__(self) -> None:
         self._gaps: dict[tuple[str, Instant], GapMarked] = {}
-        self._live: dict[str, int] = {}               # microseconds, of gaps let go of
+        self._lasting: dict[tuple[str, Instant], GapMarked] = {}
+        self._ended = Covered()
+        self._live: dict[str, Covered] = {}           # ended ones that this process marked, by PBX
         self._retold: set[tuple[str, Instant]] = set()
         self._told: dict[str, float] = {}
+        self._day = _Sum(0)
 
     def mark(self, gap: GapMarked, retold: bool = False) -> None:
         """A gap began, or its end is known now."""
         key = gap.pbx, gap.since
-        if retold and key not in self._gaps:
+        before = self._gaps.get(key)
+        if retold and before is None:
             self._retold.add(key)
         self._gaps[key] = gap
+        if gap.until is None:
+            self._lasting[key] = gap
+        elif before is None or before.until != gap.until:
+            self._lasting.pop(key, None)
+            self._ended.add(gap.since, gap.until)
+            if key not in self._retold:
+                self._live.setdefault(gap.pbx, Covered()).add(gap.since, gap.until)
+        if before is not None and before.until is not None and (gap.until is None or gap.until < before.until):
+            self._reckon()                            # it covers less than was told before
+        else:
+            self._day.replace(before, gap)
 
     def seconds(self, begin: Instant, end: Instant) -> float:
         """Seconds from `begin` to `end` in which at least one PBX was not heard; an open gap lasts until `end`."""
-        return seconds_covered(self._gaps.values(), begin, end) if self._gaps else 0.0
+        lasts_from = min((gap.since for gap in self._lasting.values()), default=end)
+        edge = min(max(lasts_from, begin), end)
+        return (self._ended.between(begin, edge) + end - edge) / SECOND
 
-    def between(self, begin: Instant, end: Instant) -> tuple[GapMarked, ...]:
-        """The gaps that touch [begin, end), the earliest first."""
-        found = (gap for gap in self._gaps.values() if gap.since < end and (gap.until is None or gap.until > begin))
-        return tuple(sorted(found, key=lambda gap: (gap.since, gap.pbx)))
+    def since(self, begin: Instant) -> GapSum:
+        """The gaps that last or ended after that moment, in sum."""
+        if self._day.begin != begin:
+            self._day = _Sum(begin, self._gaps.values())
+        return self._day.told()
 
     def total_seconds(self, pbx: str, now: Instant) -> float:
         """Seconds this PBX was not heard, of gaps marked by this process: a counter, it never goes down."""
-        live = ((gap.since, gap.until) for key, gap in self._gaps.items()
-                if gap.pbx == pbx and key not in self._retold)
-        seconds = (self._live.get(pbx, 0) + _covered(live, 0, now)) / SECOND
+        lasts_from = min((gap.since for key, gap in self._lasting.items()
+                          if gap.pbx == pbx and key not in self._retold), default=now)
+        edge = min(lasts_from, now)
+        live = self._live.get(pbx)
+        seconds = ((0 if live is None else live.before(edge)) + now - edge) / SECOND
         self._told[pbx] = max(seconds, self._told.get(pbx, 0.0))
         return self._told[pbx]
 
     def roll(self, begin: Instant) -> None:
         """Let go of gaps that ended before `begin`; their seconds stay in the totals."""
-        over = [key for key, gap in self._gaps.items() if gap.until is not None and gap.until < begin]
-        for pbx in {pbx for pbx, _ in over}:
-            going = ((since, self._gaps[of, since].until) for of, since in over
-                     if of == pbx and (of, since) not in self._retold)
-            self._live[pbx] = self._live.get(pbx, 0) + _covered(going, 0, begin)
-        for key in over:
+        for key in [key for key, gap in self._gaps.items() if gap.until is not None and gap.until < begin]:
             del self._gaps[key]
             self._retold.discard(key)
+        for covered in (self._ended, *self._live.values()):
+            covered.let_go(begin)
+
+    def _reckon(self) -> None:
+        self._ended = Covered()
+        for gap in sorted(self._gaps.values(), key=lambda gap: gap.since):
+            if gap.until is not None:
+                self._ended.add(gap.since, gap.until)
+        self._day = _Sum(self._day.begin, self._gaps.values())
+
+
+class _Sum:
+    """Of the gaps that last or ended after `begin`."""
+
+    def __init__(self, begin: Instant, gaps: Iterable[GapMarked] = ()) -> None:
+        self.begin = begin
+        self._count = self._told = self._lasting = self._hidden = self._untellable = 0
+        self._since: Instant | None = None
+        self._until: Instant | None = None
+        for gap in gaps:
+            self.replace(None, gap)
+
+    def replace(self, before: GapMarked | None, gap: GapMarked) -> None:
+        """Count the gap as it is known now, in place of what was known of it; it never ends sooner than before."""
+        if before is not None:
+            self._count_in(before, -1)
+        if self._count_in(gap, 1):
+            self._since = gap.since if self._since is None else min(self._since, gap.since)
+            if gap.until is not None:
+                self._until = gap.until if self._until is None else max(self._until, gap.until)
+
+    def told(self) -> GapSum:
+        """The sum."""
+        if not self._count:
+            return NO_GAPS
+        return GapSum(self._count, self._since, None if self._lasting else self._until,
+                      None if self._untellable else self._hidden, self._told == self._count)
+
+    def _count_in(self, gap: GapMarked, times: int) -> bool:
+        if gap.until is not None and gap.until <= self.begin:
+            return False
+        self._count += times
+        self._lasting += times * (gap.until is None)
+        if gap.told_by is not None:
+            self._told += times
+        elif gap.hides_at_most is None:
+            self._untellable += times
+        else:
+            self._hidden += times * gap.hides_at_most
+        return True
 
 
 def hidden_at_most(gaps: Iterable[GapMarked]) -> int | None:
     """How many calls the gaps may hide together at most, those left out that a log has told; None: nobody can tell."""
-    hidden = [gap.hides_at_most for gap in gaps if gap.told_by is None]
-    return None if None in hidden else sum(each for each in hidden if each is not None)
+    return summed(gaps).hidden_at_most
+
+
+def summed(gaps: Iterable[GapMarked]) -> GapSum:
+    """All of these gaps in sum."""
+    return _Sum(-(1 << 62), gaps).told()
 
 
 def seconds_covered(gaps: Iterable[GapMarked], begin: Instant, end: Instant) -> float:
     """Seconds from `begin` to `end` that the gaps cover together; an open one lasts until `end`."""
-    return _covered(((gap.since, gap.until) for gap in gaps), begin, end) / SECOND
-
-
-def _covered(gaps: Iterable[tuple[Instant, Instant | None]], begin: Instant, end: Instant) -> int:
-    """Microseconds between `begin` and `end` that the gaps cover together."""
-    covered, reached = 0, begin
-    for since, until in sorted((since, end if until is None else until) for since, until in gaps):
-        start, stop = max(since, reached), min(until, end)
-        if stop > start:
-            covered += stop - start
-            reached = stop
-    return covered
+    covered = Covered()
+    for gap in sorted(gaps, key=lambda gap: gap.since):
+        covered.add(gap.since, end if gap.until is None else gap.until)
+    return covered.between(begin, end) / SECOND

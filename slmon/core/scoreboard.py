@@ -140,7 +140,7 @@ class Scoreboard:
             breaches=page.breaches,
             links=self.links(now),
             gap_seconds_today=self._gaps.seconds(self._hours.midnight(today), now),
-            gaps_today=self._gaps.between(self._hours.midnight(today), now),
+            gaps_today=self._gaps.since(self._hours.midnight(today)),
             unaccounted_today=page.today.unaccounted + self._unplaced[today],
             last_day=page.last_day and (self._hours.midnight(page.last_day[0]), page.last_day[1]),
         )

@@ -34,7 +34,7 @@ def picture(snapshot: Snapshot, version: str, keeping: Keeping = Keeping()) -> P
 
 
 def _figures(snapshot: Snapshot) -> dict[str, Any]:
-    goal = snapshot.goal
+    goal, gaps = snapshot.goal, snapshot.gaps_today
     return {
         "opening": _opening(snapshot.opening),
         "goal": {"seconds": goal.answer_seconds, "share": goal.answer_share,
@@ -48,9 +48,8 @@ def _figures(snapshot: Snapshot) -> dict[str, Any]:
         "undecided": snapshot.today.undecided,
         "unaccounted": snapshot.unaccounted_today,
         "gap": snapshot.gap_seconds_today,
-        "gaps": [[_ms(gap.since), gap.until and _ms(gap.until), gap.hides_at_most, gap.told_by]
-                 for gap in snapshot.gaps_today],
-        "hidden": snapshot.hidden_at_most,
+        "gaps": {"n": gaps.count, "since": _ms(gaps.since), "until": _ms(gaps.until), "filled": gaps.told},
+        "hidden": gaps.hidden_at_most,
         "links": [{"pbx": link.pbx, "up": link.up, "since": _ms(link.since)} for link in snapshot.links],
         "last_day": None if snapshot.last_day is None else {
             "day": _ms(snapshot.last_day[0]),

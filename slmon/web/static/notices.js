@@ -28,16 +28,15 @@ function notices(figures, words) {
 
 // Today's gaps and how many calls they may hide at most. null: nobody can tell; 0: none, as the PBX counts or a log tells.
 function gapNotices({ gap, gaps, hidden }, words) {
-  if (gap < 1 || !gaps.length) return [];
+  const n = gaps.n;
+  if (gap < 1 || !n) return [];
   const { _, ngettext } = words;
-  const n = gaps.length;
   const bare = ngettext("gap", "%(n)s gaps", n);
-  const time = span([gaps[0][0], gaps.at(-1)[1]], words);
+  const time = span(gaps, words);
   const at = n === 1 ? [_("gap in data %(time)s", { time }), _("gap %(time)s", { time }), bare]
     : [_("%(n)s gaps in data %(time)s", { n, time }), _("%(n)s gaps %(time)s", { n, time }), bare];
   if (hidden === 0) {
-    const filled = gaps.every(([, , , source]) => source);
-    return [{ calm: true, told: at.map((when) => filled ? _("%(gap)s, filled", { gap: when }) : _("%(gap)s, no call missing", { gap: when })) }];
+    return [{ calm: true, told: at.map((when) => gaps.filled ? _("%(gap)s, filled", { gap: when }) : _("%(gap)s, no call missing", { gap: when })) }];
   }
   if (hidden === null) return [{ told: [_("%(gap)s: unknown how many calls", { gap: at[0] }), _("%(gap)s: calls unknown", { gap: at[1] }),
     _("%(gap)s: calls unknown", { gap: bare })] }];
@@ -46,7 +45,7 @@ function gapNotices({ gap, gaps, hidden }, words) {
     ...at.slice(1).map((when) => ngettext("%(gap)s: at most %(n)s call", "%(gap)s: at most %(n)s calls", hidden, { gap: when }))] }];
 }
 
-function span([since, until], { _, clock }) {
+function span({ since, until }, { _, clock }) {
   const from = clock(since);
   if (until === null) return _("since %(time)s", { time: from });
   return clock(until) === from ? from : `${from}–${clock(until)}`;
