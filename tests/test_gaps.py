@@ -1,10 +1,10 @@
 """Gaps in sum: as many seconds and hidden calls as one by one, at a cost that does not grow with their number."""
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import date
-from itertools import count
 
+from counting import work
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,17 +21,6 @@ ALL = View("all", "Alle")
 HOURS = Hours()
 MIDNIGHT = HOURS.midnight(date(2026, 11, 23))
 ENDS = st.none() | st.integers(0, 30)
-
-
-def work(done: Callable[[], object]) -> int:
-    """How many functions are called, and steps of generators taken, until it is done."""
-    calls = count()
-    sys.setprofile(lambda *_: next(calls))
-    try:
-        done()
-    finally:
-        sys.setprofile(None)
-    return next(calls)
 
 
 def test_a_link_that_flaps_all_day_costs_a_board_no_more_than_one_that_flapped_for_minutes():

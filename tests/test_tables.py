@@ -20,7 +20,7 @@ from test_mending import heard as stored_heard
 from slmon.backfill.database import opened
 from slmon.backfill.sources import SourceError, Sources, gathered
 from slmon.backfill.tables import Tables
-from slmon.core.coverage import told_by
+from slmon.core.coverage import Told
 from slmon.core.reconcile import reconciled
 
 KINDS = ("cel", "queue_log", "cdr")
@@ -103,7 +103,7 @@ def test_tables_tell_of_every_call_what_the_files_tell(name, form, url, tmp_path
     found, logs, spans = from_tables(name, tmp_path, url, *KINDS)
     wanted, files, _ = from_files(name, tmp_path, *KINDS)
     assert found == wanted
-    assert {told_by(*spans[1], logs.of_gaps("pbx1", spans))} == {told_by(*spans[1], files.of_gaps("pbx1", spans))}
+    assert Told(logs.of_gaps("pbx1", spans)).by(*spans[1]) is Told(files.of_gaps("pbx1", spans)).by(*spans[1])
     zone = {"local clock": HOUSE, "UTC clock": "UTC", "text": HOUSE}.get(form)
     assert logs.said == [f"{each}: its times are taken as {zone}" for each in ("cel", "cdr", "queuelog") if zone]
 

@@ -153,10 +153,13 @@ class Mender:
         return found
 
     def _gaps_told(self, found: Findings) -> list[GapMarked]:
-        """The gaps of which these findings tell, each with what is known of it now."""
-        gaps = {gap for told in found.covered for gap in self._store.gaps(told.since, told.until + 1)
-                if gap.pbx == told.pbx}
-        return sorted(gaps, key=lambda gap: gap.since)
+        """The gaps from the first to the last of which these findings tell, each with what is known of it now."""
+        told = found.covered
+        if not told:
+            return []
+        pbxes = {each.pbx for each in told}
+        gaps = self._store.gaps(min(each.since for each in told), max(each.until for each in told) + 1)
+        return [gap for gap in gaps if gap.pbx in pbxes]
 
     def _look(self, pbx: Pbx, sources: Sources, since: Instant | None, followed: frozenset[str]) -> Findings:
         self._store.flush(AGAIN_SECONDS)                 # what was heard is on disk before it is compared

@@ -18,7 +18,7 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from slmon.core.account import Account
-from slmon.core.coverage import GapTold, told_by
+from slmon.core.coverage import GapTold, Told
 from slmon.core.facts import FOUND, CallId, CallRecord, CallUnaccounted, GapMarked, Quality, Step, Transfer
 from slmon.core.instant import Instant
 from slmon.store.mending import Correction, account_from
@@ -84,7 +84,9 @@ class CallReader:
             told = defaultdict(list)
             for each in _told(connection, min((gap.since for gap in found), default=end)):
                 told[each.pbx].append(each)
-        return [replace(gap, told_by=told_by(gap.since, gap.until, told[gap.pbx])) for gap in found]
+        by_pbx = {pbx: Told(each) for pbx, each in told.items()}
+        return [replace(gap, told_by=by_pbx[gap.pbx].by(gap.since, gap.until)) if gap.pbx in by_pbx else gap
+                for gap in found]
 
     def told(self, start: Instant, end: Instant) -> list[GapTold]:
         """The moments in [start, end) of which a source has told every call, the earliest first."""
