@@ -23,7 +23,7 @@ from web_house import NINE, Scene, house_of, tally
 
 from slmon.core import facts as f
 from slmon.core.board import Snapshot
-from slmon.core.facts import CallId, Place, Verdict
+from slmon.core.facts import CallId, GapMarked, Place, Verdict
 from slmon.core.goals import Goal, Goals
 from slmon.core.hours import Hours, Schedule, week
 from slmon.core.instant import SECOND
@@ -31,7 +31,7 @@ from slmon.core.scoreboard import Scoreboard
 from slmon.core.site import View
 from slmon.web import board
 from slmon.web.app import STREAMS, House, make_app, serve
-from slmon.web.goals import Day
+from slmon.web.goals import GAPS_AT_MOST, Day
 from slmon.web.past import QUESTIONS_AT_MOST
 from slmon.web.period import Kind, period_of
 from slmon.web.stream import BEHIND_SECONDS, Browser
@@ -336,6 +336,20 @@ async def test_static_files_are_kept_for_good_under_their_version_only(visit: Vi
     address = re.findall(r'src="(static/[^"]+board\.js)"', await text_of(client, "/"))[0]
     assert "immutable" in (await client.get("/" + address)).headers["Cache-Control"]
     assert (await client.get("/static/older/board.js")).headers["Cache-Control"] == "no-store"
+
+
+async def test_of_a_link_that_flapped_all_day_the_longest_gaps_are_named_and_the_others_counted(visit: Visit) -> None:
+    gaps = [GapMarked("pbx1", NINE + 5 * number * SECOND, NINE + (5 * number + 1 + number % 2) * SECOND, "cut", 1)
+            for number in range(2 * GAPS_AT_MOST)]
+
+    async def history(*_: object) -> list[Day]:
+        return [Day(date(2026, 11, 23), Goal(), tally(9, 3), 1.5 * len(gaps), gaps=tuple(gaps))]
+    client = await visit(house_of(Scene(), history=history))
+    page = await text_of(client, "/goals?period=2026-11-23")
+    told = re.findall(r'<tr><th scope="row">([^<]+)</th><td>[^<]+</td><td>pbx1</td>', page)
+    assert (len(told), told[0][-2:], told[1][-2:]) == (GAPS_AT_MOST, "05", "15")
+    assert f"Og {GAPS_AT_MOST} kortere huller." in page
+    assert "200 opkald" in page
 
 
 async def test_ready_says_what_is_missing(visit: Visit) -> None:

@@ -142,7 +142,8 @@ class _Sum:
 
 def hidden_at_most(gaps: Iterable[GapMarked]) -> int | None:
     """How many calls the gaps may hide together at most, those left out that a log has told; None: nobody can tell."""
-    return summed(gaps).hidden_at_most
+    hidden = [gap.hides_at_most for gap in gaps if gap.told_by is None]
+    return None if None in hidden else sum(each for each in hidden if each is not None)
 
 
 def summed(gaps: Iterable[GapMarked]) -> GapSum:

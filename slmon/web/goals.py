@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from heapq import nsmallest
 
 from slmon.core.board import Breach, Day
 from slmon.core.facts import GapMarked
@@ -23,6 +24,7 @@ from slmon.web.period import Kind, Period, around
 from slmon.web.words import decimals_that_tell
 
 WEEKS = 8
+GAPS_AT_MOST = 100         # on a page one by one; a link that flaps makes thousands in a day, and all wait for the page
 
 
 History = Callable[[str, date, date], Awaitable[Sequence[Day]]]
@@ -44,6 +46,12 @@ class Row:
     def hidden_at_most(self) -> int | None:
         """How many calls the gaps may hide at most; None: nobody can tell."""
         return hidden_at_most(self.gaps)
+
+    @property
+    def gaps_told(self) -> tuple[GapMarked, ...]:
+        """Those that a page names one by one: the longest, the earliest first."""
+        longest = nsmallest(GAPS_AT_MOST, self.gaps, lambda gap: (gap.until is not None, gap.since - (gap.until or 0)))
+        return tuple(sorted(longest, key=lambda gap: (gap.since, gap.pbx)))
 
     @property
     def answered(self) -> Share:
