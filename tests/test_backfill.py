@@ -5,12 +5,14 @@ import io
 import json
 import lzma
 from dataclasses import replace
+from datetime import UTC
 from itertools import permutations
 
 import pytest
 from recorded import FOLDER, capture_files, differences, recording, replayed, unknown
 from typer.testing import CliRunner
 
+from slmon.backfill.cdr import cdr_accounts
 from slmon.backfill.cel import cel_accounts, row_of
 from slmon.backfill.cel_form import forms_of
 from slmon.backfill.sources import SourceError, Sources, gathered
@@ -175,6 +177,23 @@ def test_an_extra_that_is_no_json_tells_nothing():
     lines = [line.replace(b"{", b"[") for line in call("1.5", "3.5")]
     (account,) = cel_accounts(lines, recording("smoke").board(), lambda record: True)
     assert account.record.call == "pbx1/pbx1-1.1"
+
+
+@pytest.mark.parametrize(("more", "linked"), [
+    (["pbx1-1795420033.2"], ""), (["pbx1-1795420033.2", "kunde"], ""),
+    (["pbx1-1795420033.2", "", "pbx1-1795420033.1", "7"], "pbx1-1795420033.1"),
+    (["pbx1-1795420033.2", "kunde", "", "pbx1-1795420033.1", "7"], "pbx1-1795420033.1"),
+    ([], None), (["kunde"], None), (["", "pbx1-1795420033.1", "7"], None),
+    (["kunde 7", "", "pbx1-1795420033.1", "7"], None)])
+def test_cdr_is_read_with_whatever_columns_it_has_and_a_userfield_is_no_id(more, linked, tmp_path):
+    row = ["", "20000001", "70202101", "from-trunk", "", "PJSIP/trunk-1", "PJSIP/101-2", "Dial", "", *[
+        f"2026-11-23 08:00:{second}" for second in (33, 35, 50)], "17", "15", "ANSWERED", "DOCUMENTATION", *more]
+    unread = []
+    doors = recording("smoke").board().doors
+    accounts = cdr_accounts([",".join(row).encode()], "pbx1", doors, lambda at: True, UTC, {}, unread=unread.append)
+    assert [(each.record.call, each.whole) for each in accounts] == (
+        [] if linked is None else [("pbx1/pbx1-1795420033.2", linked == "")])
+    assert len(unread) == (linked is None)
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path):

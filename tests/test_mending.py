@@ -21,7 +21,8 @@ from typer.testing import CliRunner
 from slmon.backfill.files import LONGEST_LINE, PORTION, TORN, SourceError, lines_of, once, rotated
 from slmon.backfill.mender import Mender
 from slmon.backfill.queue_log import queue_log_moment
-from slmon.backfill.spool import Question, Sources, Spool
+from slmon.backfill.sources import Sources, gathered
+from slmon.backfill.spool import Question, Spool
 from slmon.cli import app
 from slmon.config import load
 from slmon.core.facts import FOUND, CallEnded, CallUnaccounted, GapMarked, Outcome, Quality, Step
@@ -389,14 +390,40 @@ def test_a_pipe_is_no_log_and_nobody_waits_for_it(tmp_path):
         whole(tmp_path / "queue_log")
 
 
-def test_a_log_that_is_cut_while_it_is_read_is_said(tmp_path):
-    log = tmp_path / "queue_log"
-    log.write_bytes(b"1|a|q|NONE|X|\n" * 200_000)
-    reading = lines_of(log)
-    next(reading)
+def _copied_and_cut(log):
+    log.with_name("cel.csv.1").write_bytes(log.read_bytes())
     os.truncate(log, 0)
-    with pytest.raises(SourceError, match="was cut while it was read"):
-        list(reading)
+
+
+def _cut_and_grown(log):
+    new = log.read_bytes().replace(b'"17954', b'"17955') * 2       # past where it was read to
+    os.truncate(log, 0)
+    with log.open("ab") as file:
+        file.write(new)
+
+
+def _renamed(log):
+    log.rename(log.with_name("cel.csv.1"))
+    log.write_bytes(b'"CHAN_START","1795500000","","s","from-trunk","PJSIP/trunk-1","","pbx1-1.1","pbx1-1.1","",""\n')
+
+
+@pytest.mark.parametrize("rotate", [_copied_and_cut, _cut_and_grown, _renamed, Path.unlink])
+def test_a_log_that_is_another_one_while_it_is_read_is_said_and_one_that_grows_is_not(rotate, tmp_path):
+    of, log = recording("restart"), tmp_path / "cel.csv"
+    log.write_bytes(lzma.decompress((FOLDER / "restart" / LOGS["cel"]).read_bytes()))
+    done = []
+
+    def told(then):
+        def meanwhile(read):
+            if not done:
+                done.append(then(log))
+        return gathered(Sources(cel=(log,)), of.board(), lambda at: True, of.config.site.zone, [], ((0, 1 << 60),),
+                        meanwhile)
+
+    assert told(lambda log: log.open("ab").write(b'"LINKEDID_END","17')).accounts
+    done.clear()
+    with pytest.raises(SourceError, match="was renamed, cut or packed while it was read"):
+        told(rotate)
 
 
 def test_a_log_under_any_name_that_logrotate_gives_is_found(tmp_path):

@@ -6,6 +6,7 @@ the context that it came in through: by such a row, and by no other, a call is k
 """
 
 import csv
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
@@ -25,6 +26,7 @@ HEAD = 20_000                     # rows to tell the time zone by
 OUT_OF_ORDER = 20                 # ids that are given in one second are not sure to be in the order of their numbers
 LONGEST_CALL = 12 * 3600 * SECOND
 _FEW = 10_000
+_ID = re.compile(r"[0-9]\.[0-9]+$")      # how every Uniqueid ends
 
 
 class CdrRow(NamedTuple):
@@ -148,17 +150,18 @@ def cdr_moment(line: bytes) -> Instant | None:
 
 def _row(line: bytes, unread: Callable[[bytes], None]) -> CdrRow | None:
     """accountcode, src, dst, dcontext, clid, channel, dstchannel, lastapp, lastdata, start, answer, end, duration,
-    billsec, disposition, amaflags, uniqueid, userfield, then with `newcdrcolumns` peeraccount, linkedid, sequence."""
+    billsec, disposition, amaflags, with `loguniqueid` uniqueid, with `loguserfield` userfield, then with
+    `newcdrcolumns` peeraccount, linkedid, sequence."""
     try:
         values = next(csv.reader([line.decode("utf-8", "replace").rstrip("\r\n")]), [])
         answered = datetime.fromisoformat(values[10]) if values[10] and values[14] == "ANSWERED" else None
         began, ended = datetime.fromisoformat(values[9]), datetime.fromisoformat(values[11])
     except (csv.Error, ValueError, IndexError):
         values = []
-    if len(values) < 17 or not values[16]:
+    if len(values) < 17 or _ID.search(values[16]) is None:       # else a userfield, or a peeraccount
         unread(line)
         return None
-    linked = values[19] if len(values) > 19 else ""
+    linked = values[-2] if len(values) > 19 else ""
     return CdrRow(began, answered, ended, values[16], linked, values[1], values[2], values[3], values[5], values[6],
                   values[7])
 

@@ -8,7 +8,6 @@ one that is still being written is read by the next pass.
 
 import glob
 import heapq
-import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -23,6 +22,7 @@ from slmon.packed import opened
 
 PORTION = 1 << 20
 LONGEST_LINE = 1 << 16        # bytes; Asterisk's own are a few thousand at most
+BEGINNING = 1 << 10           # bytes, of which the lines' moments alone make a file's beginning its own
 TORN = b"\0"                  # stands where there was something that is no line
 LOOK_AT = 100                 # so many lines in a row at most tell no moment
 APART = 2 * SECOND            # so far apart two lines are never the same one
@@ -59,8 +59,26 @@ def lines_of(path: Path, progress: Callable[[int], None] = lambda read: None, si
             if b"\0" in portion or max(map(len, lines), default=0) > LONGEST_LINE:
                 lines = [each for line in lines for each in _sound(line)]
             yield from lines
-        if file is raw and os.fstat(raw.fileno()).st_size < told:
-            raise SourceError(f"{path}: was cut while it was read, as logrotate's copytruncate does; do this again")
+
+
+def beginnings(paths: Iterable[Path]) -> dict[Path, bytes]:
+    """How each file begins, by which it is known: its name goes to another one, and its number may too."""
+    return {path: _beginning(path) for path in paths}
+
+
+def refuse_moved(before: dict[Path, bytes]) -> None:
+    """Raises SourceError where a file is another one now: lines between it and the next one may not have been read."""
+    for path, begins in before.items():
+        if not _beginning(path).startswith(begins):
+            raise SourceError(f"{path}: was renamed, cut or packed while it was read, as logrotate does; do this again")
+
+
+def _beginning(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(BEGINNING)
+    except OSError:
+        return b""
 
 
 def _sound(line: bytes) -> tuple[bytes, ...]:

@@ -15,7 +15,7 @@ from slmon.backfill import cdr, cel
 from slmon.backfill.cdr import LONGEST_CALL, cdr_accounts, cdr_moment
 from slmon.backfill.cel import cel_accounts, cel_moment, is_cel
 from slmon.backfill.cel_form import KNOWN, Forms
-from slmon.backfill.files import SourceError, lines_of, once, rotated
+from slmon.backfill.files import SourceError, beginnings, lines_of, once, refuse_moved, rotated
 from slmon.backfill.queue_log import is_queue_log, queue_log_accounts, queue_log_moment
 from slmon.backfill.tables import TableReader, Tables
 from slmon.core.account import BEGINNING, END, Account, Span
@@ -94,6 +94,7 @@ def gathered(sources: Sources, board: Switchboard, is_open: Callable[[Instant], 
     Raises SourceError.
     """
     told = Told()
+    before = beginnings(path for path in sources.files if path.is_file())
     _refuse_foreign(sources)
 
     def wanted(record: CallRecord) -> bool:
@@ -131,6 +132,7 @@ def gathered(sources: Sources, board: Switchboard, is_open: Callable[[Instant], 
         logged = (lines(sources.queue_log, queue_log_moment) if sources.queue_log
                   else reader.queue_log(str(tables.queue_log)))
         told.accounts += queue_log_accounts(logged, pbx, doors, in_question, _counting(told, "queue_log"))
+    refuse_moved(before)
     return told
 
 
