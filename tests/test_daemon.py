@@ -3,13 +3,16 @@
 import asyncio
 import contextlib
 import os
+import re
 import signal
 import socket
 import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from ami_server import port_that_says
@@ -336,6 +339,16 @@ async def test_three_mistakes_in_the_configuration_are_three_lines(tmp_path):
     assert not (tmp_path / "slmon.db").exists()
 
 
+async def test_the_houses_time_is_said_at_the_start(tmp_path):
+    config, house = configured(tmp_path, 1), ZoneInfo("Asia/Tokyo")
+    config.write_text(re.sub('timezone = ".*"', f'timezone = "{house}"', config.read_text(encoding="utf-8")),
+                      encoding="utf-8")
+    before = datetime.now(house)
+    async with slmon("run", "--config", config, TZ="UTC") as running:
+        await running.address()
+    assert any(f"{now:%H:%M} {house}" in running.said for now in (before, datetime.now(house))), running.said
+
+
 async def test_a_second_daemon_on_the_same_database_is_refused(tmp_path):
     async with pbx(minutes=1, per_minute=1) as server:
         config = configured(tmp_path, server.port)
@@ -365,6 +378,7 @@ def disk() -> Callable[[Slmon, int], None]:
 async def test_on_a_full_disk_the_daemon_counts_on_says_so_and_saves_all_when_there_is_room(tmp_path, disk):
     async with pbx(minutes=6, per_minute=9) as server:
         config = configured(tmp_path, server.port)
+        config.with_name("slmon.db.broken-20261125T090000Z").write_bytes(b"x")
         async with daemon(config, server) as running:
             disk(running, 8192)
             await server.fast_forward(server.day.start + 3 * MINUTE)
@@ -374,7 +388,10 @@ async def test_on_a_full_disk_the_daemon_counts_on_says_so_and_saves_all_when_th
                 return status, "not saving: the disk cannot be written" in text
 
             await until(ready, (503, True))
-            assert (await running.board())["not_saving_since"] <= time.time() * 1000
+            board = await running.board()
+            assert board["not_saving_since"] <= time.time() * 1000
+            assert board["set_aside"]
+            assert len(lines_with('"not saving"', running.said)) == 1
             await until(lambda: at_least(running, "slmon_calls_offered_total", 1))
             await until(lambda: at_least(running, "slmon_store_pending", 1))
             await whole_day(server)

@@ -100,6 +100,18 @@ async def test_connections_that_come_while_slmon_works_are_held_until_it_has_tim
         assert b"200 OK" in await answer(port)
 
 
+async def test_of_a_storm_of_connections_ten_come_in_before_anything_else_has_its_turn():
+    refused, before, most = Counter(), 0, 0
+    async with open_house(refused, at_most=0) as port, contextlib.AsyncExitStack() as stack:
+        for _ in range(60):
+            stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=0.5))
+        async with asyncio.timeout(20):
+            while before < 60:
+                await asyncio.sleep(0)
+                most, before = max(most, refused.total() - before), refused.total()
+    assert most == 10
+
+
 # -- what is sent that nobody wants, and what nobody takes
 
 async def said_to(port, question, more=b""):

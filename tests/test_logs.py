@@ -4,11 +4,13 @@ import io
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import structlog
 
 from slmon.logs import set_up_logs
+from slmon.loop_errors import LoopErrors
 
 FULL = Path("/dev/full")
 
@@ -39,3 +41,13 @@ def test_lines_that_could_not_be_logged_are_counted_in_the_next_one(monkeypatch)
     finally:
         structlog.reset_defaults()
     assert "1 lines before this one could not be written\n" in stream.getvalue()
+
+
+def test_that_no_files_are_left_is_said_once_a_minute(monkeypatch):
+    tell, said = LoopErrors(), []
+    for now in (0.0, 1.0, 59.9, 60.0, 119.0, 121.0):
+        monkeypatch.setattr("slmon.loop_errors.time", SimpleNamespace(monotonic=lambda at=now: at))
+        with structlog.testing.capture_logs() as lines:
+            tell(None, {"message": "socket.accept() out of system resource"})
+        said += [now] * len(lines)
+    assert said == [0.0, 60.0, 121.0]

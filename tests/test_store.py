@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -30,6 +31,7 @@ from slmon.core.facts import (
 )
 from slmon.core.instant import SECOND
 from slmon.privacy import CallerKey
+from slmon.store import schema
 from slmon.store.calls import CallReader, CallStore, StoreError
 from slmon.store.schema import migrations
 
@@ -429,16 +431,20 @@ def test_a_broken_database_is_set_aside_and_a_new_one_begins(path, damage):
         assert kept(store) == [FULL]
 
 
-def test_what_is_saved_while_the_database_is_looked_at_is_in_the_new_one_too(path):
+def test_what_is_saved_while_the_database_is_looked_at_is_in_the_new_one_too(path, monkeypatch):
     with opened(path) as store:
         for number in range(5000):
             store.save(ringing(number, RANG_IN + number))
     content = bytearray(path.read_bytes())
     content[-4096:] = os.urandom(4096)
     path.write_bytes(content)
+    look, may_look = schema._check, threading.Event()
+    monkeypatch.setattr(schema, "_check", lambda db: may_look.wait(60) and look(db))
     with opened(path) as store:
         for record in (ringing(9000), ringing(9001), ended(ringing(9000))):
             store.save(record)
+        assert store.flush(60)
+        may_look.set()
         store.checked()
         assert store.set_aside is not None
         assert kept(store) == [ended(ringing(9000)), ringing(9001)]
