@@ -125,11 +125,10 @@ class Call:
 
     def step(self, at: Instant, step: str, detail: str = "") -> None:
         """Note a stop of the journey; one told twice is one."""
-        steps = self.steps
         self.stirred_at = max(self.stirred_at, at)
-        if len(steps) < MAX_STEPS and not any(
-                each.at == at and each.step == step and each.detail == detail for each in steps[-2:]):
-            steps.append(Step(at, step, detail))
+        taken = Step(at, step, detail)
+        if len(self.steps) < MAX_STEPS and taken not in self.steps[-2:]:
+            self.steps.append(taken)
             self.changed[self.id] = None
 
     def not_connected(self, at: Instant) -> None:

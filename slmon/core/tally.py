@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from math import inf
+from operator import attrgetter
 
 BOUNDS = (5.0, 10.0, 15.0, 20.0, 25.0, 30.0, 45.0, 60.0, 90.0, 120.0, 180.0, 300.0, 600.0)
 """Upper bounds of the answer time buckets in seconds, before the goals' own targets are put among them."""
@@ -60,8 +61,7 @@ class Tally:
         self._count(other, -1)
 
     def _count(self, other: "Tally", sign: int) -> None:
-        for name in _COUNTS:
-            count = getattr(other, name)
+        for name, count in zip(_COUNTS, _counts_of(other), strict=True):
             if count:
                 setattr(self, name, getattr(self, name) + sign * count)
         if other.taken_over:
@@ -77,6 +77,7 @@ class Tally:
 _COUNTERS = ("outcomes", "transfers", "answer_seconds")
 _FLOATS = ("longest_answer_seconds", "longest_taken_over_seconds", "taken_over_seconds")
 _COUNTS = tuple(name for name in Tally.__dataclass_fields__ if name not in _COUNTERS + _FLOATS)
+_counts_of = attrgetter(*_COUNTS)     # all at once: every fact about a call is counted, and most of its counts are 0
 
 
 def merged(tallies: Iterable[Tally]) -> Tally:
