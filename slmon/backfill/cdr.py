@@ -14,9 +14,9 @@ from itertools import chain, islice
 from typing import NamedTuple
 
 from slmon.backfill.zones import zone_of
-from slmon.core.account import END, SAME_CALL, Account
+from slmon.core.account import END, LONGEST_CALL, Account
 from slmon.core.coverage import Coverage
-from slmon.core.facts import CallId, CallRecord, Outcome, Quality
+from slmon.core.facts import SAME_CALL, CallId, CallRecord, Outcome, Quality
 from slmon.core.instant import SECOND, Instant, from_datetime
 from slmon.core.site import Doors, LineKind
 from slmon.core.wiring import LegKind, kind_of
@@ -24,7 +24,6 @@ from slmon.core.wiring import LegKind, kind_of
 SECOND_LESS_ONE = SECOND - 1
 HEAD = 20_000                     # rows to tell the time zone by
 OUT_OF_ORDER = 20                 # ids that are given in one second are not sure to be in the order of their numbers
-LONGEST_CALL = 12 * 3600 * SECOND
 _FEW = 10_000
 _ID = re.compile(r"[0-9]\.[0-9]+$")      # how every Uniqueid ends
 

@@ -7,18 +7,16 @@ from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 
 from slmon.backfill.sources import Sources, gathered
-from slmon.core.account import BEGINNING, END, SAME_CALL, Account, Span, unwatched
+from slmon.core.account import BEGINNING, END, LONGEST_CALL, Account, Span, unwatched
 from slmon.core.coverage import GapTold
-from slmon.core.facts import CallId, CallRecord, Outcome
-from slmon.core.instant import SECOND, Instant
+from slmon.core.facts import SAME_CALL, CallId, CallRecord, Outcome
+from slmon.core.instant import Instant
 from slmon.core.reconcile import best_accounts, reconciled, touched
 from slmon.core.switchboard import Switchboard
 from slmon.privacy import CallerKey, kept_caller
 from slmon.store.calls import CallStore
 from slmon.store.mending import Mended
 from slmon.store.reader import CallReader
-
-LONGEST_CALL = 12 * 3600 * SECOND        # so long before a gap at most a call that went through it rang in
 
 
 @dataclass(slots=True)

@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import islice
 
-from slmon.core.account import SAME_CALL, Account
+from slmon.core.account import Account
 from slmon.core.facts import CallId, CallRecord, EndedBy, Outcome, Quality, Step, Transfer, TransferKind
 from slmon.core.instant import SECOND, Instant
 from slmon.core.site import Doors, LineKind
 
 _SECOND_LESS_ONE = SECOND - 1
+_DAY = 24 * 3600 * SECOND
 _MOST = 200_000                    # callers kept in mind at once
 
 
@@ -50,7 +51,7 @@ def queue_log_accounts(lines: Iterable[bytes], pbx: str, doors: Doors, wanted: C
         if at is None:
             unread(line)
             continue
-        if caller is None or at - caller.began_at >= 24 * SAME_CALL:
+        if caller is None or at - caller.began_at >= _DAY:
             call = CallId(f"{pbx}/{leg.decode('utf-8', 'replace')}")
             caller = callers[leg] = _Caller(at) if leg != b"NONE" and wanted(call, at) else None
             if len(callers) > most:

@@ -12,13 +12,13 @@ from itertools import islice
 from pathlib import Path
 
 from slmon.backfill import cdr, cel
-from slmon.backfill.cdr import LONGEST_CALL, cdr_accounts, cdr_moment
+from slmon.backfill.cdr import cdr_accounts, cdr_moment
 from slmon.backfill.cel import cel_accounts, cel_moment, is_cel
 from slmon.backfill.cel_form import KNOWN, Forms
 from slmon.backfill.files import SourceError, beginnings, lines_of, once, refuse_moved, rotated
 from slmon.backfill.queue_log import is_queue_log, queue_log_accounts, queue_log_moment
 from slmon.backfill.tables import TableReader, Tables
-from slmon.core.account import BEGINNING, END, Account, Span
+from slmon.core.account import BEGINNING, END, LONGEST_CALL, Account, Span
 from slmon.core.coverage import Coverage, GapTold, joined, told_of
 from slmon.core.facts import CallId, CallRecord, Quality
 from slmon.core.instant import SECOND, Instant

@@ -12,7 +12,7 @@ Between = tuple[Instant | None, Instant | None]
 """The earliest and the latest that it can have been; None: open."""
 
 BEGINNING, END = -(1 << 62), 1 << 62
-SAME_CALL = 3600 * SECOND          # the same id later than this is another call
+LONGEST_CALL = 12 * 3600 * SECOND  # so long before a gap at most a call that went through it rang in
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,9 @@
 from itertools import takewhile
 
 from slmon.core.call import Call
-from slmon.core.callbook import DISORDER, SAME_ID_AGAIN, CallBook
+from slmon.core.callbook import DISORDER, CallBook
 from slmon.core.events import SnapshotLeg
+from slmon.core.facts import SAME_CALL
 from slmon.core.instant import SECOND, Instant
 from slmon.core.wiring import Leg
 
@@ -65,4 +66,4 @@ class Audit(CallBook):
     def _was_over(self, listed: SnapshotLeg) -> bool:
         """Whether the call of a leg that the switch lists yet is over: the member is gone, the channel lingers."""
         over = self._over.get(listed.leg)
-        return over is not None and abs(listed.started_at - over.arrived_at) < SAME_ID_AGAIN
+        return over is not None and abs(listed.started_at - over.arrived_at) < SAME_CALL

@@ -15,6 +15,7 @@ from slmon.core.call import Call
 from slmon.core.desks import Desks
 from slmon.core.events import LegId, SnapshotLeg
 from slmon.core.facts import (
+    CLOCK_SET,
     CallAnswered,
     CallArrived,
     CallEnded,
@@ -44,7 +45,6 @@ SETTLE = SECOND // 4            # events of different legs run a few ms out of o
 DISORDER = 2 * SECOND           # further back than events of different legs ever are: the clock was set
 SEAL_AFTER = 5 * SECOND         # a transfer can be told of after the hang-up
 FORGET_AFTER = 10 * SECOND      # a leg that ended
-SAME_ID_AGAIN = 3600 * SECOND   # ids start over after a restart of the PBX: an hour apart it is another call
 LISTED_SLACK = SECOND // 2      # a list tells an age in whole seconds, cut off: half a second either way
 TOGETHER = 2 * SECOND           # a transfer, the parking it meant, and the going of the desk are told this near
 CONFIRM = SECOND                # the park extension shows only after the transfer to it
@@ -52,7 +52,6 @@ MOST_LEGS = 50_000              # at once, ended ones of the last seconds among 
 MOST_DOORS = 1000               # endpoints: a trunk is one, a peer without a name is one for each address
 MOST_LINKS = 1000               # ids that the switch ties one call to
 MOST_OVER = 10_000              # legs that outlive their calls, remembered; the switch's list lets go of them
-CLOCK_SET = "clock set"         # the step of a journey; its detail: by how many seconds
 DESK_ENDED = 2 * SECOND         # the dialplan hangs up at once after the desk did
 
 

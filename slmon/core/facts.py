@@ -4,10 +4,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NewType
 
-from slmon.core.instant import Instant, of_seconds, seconds_between
+from slmon.core.instant import SECOND, Instant, of_seconds, seconds_between
 
 CallId = NewType("CallId", str)
 """`<pbx>/<Uniqueid of the inbound channel>`, for instance `pbx1/pbx1-1795417130.0`."""
+
+SAME_CALL = 3600 * SECOND
+"""The same id later than this is another call: a PBX that was started again counts its ids anew."""
 
 
 class Outcome(StrEnum):
@@ -89,6 +92,9 @@ without a detail to the end. No source has told yet whether it was handed over m
 
 WHOLE_SECONDS = "whole seconds"
 """The step of a call of which some moments were told in whole seconds, cut off; its detail names their fields."""
+
+CLOCK_SET = "clock set"
+"""The step of a call during which the PBX's clock was set; its detail: by how many seconds."""
 
 CONNECTING = "connecting"
 """The step of a call whose member is not together yet with the desk that has picked up."""

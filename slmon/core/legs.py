@@ -2,10 +2,10 @@
 
 from slmon.core import events as ev
 from slmon.core.call import Call
-from slmon.core.callbook import CONFIRM, MOST_LEGS, SAME_ID_AGAIN, Due
+from slmon.core.callbook import CONFIRM, MOST_LEGS, Due
 from slmon.core.company import Company
 from slmon.core.events import LegState
-from slmon.core.facts import CallArrived, CallId
+from slmon.core.facts import SAME_CALL, CallArrived, CallId
 from slmon.core.instant import Instant
 from slmon.core.resync import Resync
 from slmon.core.site import LineKind
@@ -21,7 +21,7 @@ class Legs(Company, Resync):
             return
         known = self.wiring.legs.get(event.leg)
         if known is not None:
-            if event.at - known.started_at < SAME_ID_AGAIN:
+            if event.at - known.started_at < SAME_CALL:
                 return                                   # told twice
             self._lose_leg(known, event.at)
         if len(self.wiring) >= MOST_LEGS:                # nothing is known of it until the switch lists what is there

@@ -8,8 +8,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from slmon.core.account import BEGINNING, END, SAME_CALL, Account, Span, within
-from slmon.core.facts import UNHEARD, WHOLE_SECONDS, CallId, CallRecord, Outcome, Quality, Step
+from slmon.core.account import BEGINNING, END, Account, Span, within
+from slmon.core.facts import SAME_CALL, UNHEARD, WHOLE_SECONDS, CallId, CallRecord, Outcome, Quality, Step
 from slmon.core.merging import BEST, LISTED, Merging, is_found
 
 

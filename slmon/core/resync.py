@@ -5,7 +5,6 @@ from dataclasses import replace
 
 from slmon.core.call import Call, HandOver, Parking
 from slmon.core.callbook import (
-    CLOCK_SET,
     CONFIRM,
     LISTED_SLACK,
     SEAL_AFTER,
@@ -27,6 +26,7 @@ from slmon.core.events import (
     SwitchStopping,
 )
 from slmon.core.facts import (
+    CLOCK_SET,
     FOUND,
     UNHEARD,
     CallAsked,

@@ -8,6 +8,7 @@ from datetime import date
 from slmon.core.board import HalfHour, LinkState, Snapshot, Waiting
 from slmon.core.counted import CallFact, CountedCall
 from slmon.core.facts import (
+    SAME_CALL,
     CallArrived,
     CallId,
     CallRecord,
@@ -30,7 +31,6 @@ from slmon.core.site import Group, View
 from slmon.core.tally import Tally, bounds_with
 from slmon.core.totals import Totals
 
-SAME_ID_AGAIN = 3600 * SECOND     # later than this the same id is another call: the PBX counts anew
 MOST_CALLS = 100_000              # of a day that are counted one by one; no house has as many
 KEPT = 26 * 3600 * SECOND         # a day of 25 hours and a little, for facts that come late
 
@@ -91,7 +91,7 @@ class Scoreboard:
     def take_away(self, record: CallRecord) -> None:
         """Count the call no more, but in the totals, which never go down."""
         known = self._latest.get(record.call)
-        if known is not None and abs(known.arrived_at - record.arrived_at) <= SAME_ID_AGAIN:
+        if known is not None and abs(known.arrived_at - record.arrived_at) <= SAME_CALL:
             self._forget(known)
 
     def link_changed(self, pbx: str, at: Instant, up: bool, reason: str = "") -> None:
@@ -173,7 +173,7 @@ class Scoreboard:
 
     def _arrived(self, fact: CallArrived, retold: bool) -> None:
         known = self._latest.get(fact.call)
-        if known is not None and abs(fact.at - known.arrived_at) <= SAME_ID_AGAIN:
+        if known is not None and abs(fact.at - known.arrived_at) <= SAME_CALL:
             return
         if len(self._kept) >= MOST_CALLS:
             self._count_unplaced(CallUnaccounted(fact.call, fact.at, "too_many"))

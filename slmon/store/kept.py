@@ -10,12 +10,11 @@ from sqlite_utils import Database
 
 from slmon.core.account import Account
 from slmon.core.coverage import GapTold
-from slmon.core.facts import CallId, CallRecord, CallUnaccounted, GapMarked, Quality
-from slmon.core.instant import SECOND, Instant
+from slmon.core.facts import SAME_CALL, CallId, CallRecord, CallUnaccounted, GapMarked, Quality
+from slmon.core.instant import Instant
 from slmon.store.mending import Mended, account_from, account_json, write_account, write_gap_told, write_mended
 from slmon.store.rows import COLUMNS, call_row, record_from, record_json, step_rows, text, transfer_rows
 
-SAME_CALL = 3600 * SECOND          # the same id later than this is another call
 PURGED_AT_ONCE = 500               # so that what is heard meanwhile does not wait for all that is old
 NOT_SAVED = "could not be saved"
 

@@ -9,8 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from slmon.core.account import SAME_CALL
-from slmon.core.facts import CallId, CallRecord, GapMarked, Outcome, Quality
+from slmon.core.facts import SAME_CALL, CallId, CallRecord, GapMarked, Outcome, Quality
 from slmon.core.instant import SECOND, Instant, as_datetime, from_datetime
 from slmon.store.calls import CallStore
 from slmon.store.mending import Mended

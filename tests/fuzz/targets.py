@@ -21,9 +21,8 @@ from slmon.backfill.cel import cel_accounts, cel_moment
 from slmon.backfill.files import once
 from slmon.backfill.queue_log import queue_log_accounts, queue_log_moment
 from slmon.core.account import BEGINNING, END, Account, unwatched
-from slmon.core.callbook import SAME_ID_AGAIN
 from slmon.core.events import Event, SnapshotTaken, StreamLost
-from slmon.core.facts import CallArrived, CallId, ClockStepped, Fact, Quality
+from slmon.core.facts import SAME_CALL, CallArrived, CallId, ClockStepped, Fact, Quality
 from slmon.core.instant import SECOND, Instant
 from slmon.core.reconcile import reconciled
 from slmon.core.switchboard import Switchboard
@@ -135,7 +134,7 @@ def ids_used_again(facts: Sequence[Fact]) -> set[CallId]:
         return {call for call, times in counted.items() if times > 1}
     again = set()
     for fact in facts:
-        if isinstance(fact, CallArrived) and fact.at - arrived.setdefault(fact.call, fact.at) >= SAME_ID_AGAIN:
+        if isinstance(fact, CallArrived) and fact.at - arrived.setdefault(fact.call, fact.at) >= SAME_CALL:
             again.add(fact.call)
     return again
 
