@@ -26,7 +26,6 @@ from slmon.core.facts import (
     CallUnaccounted,
     ClockStepped,
     DeskChanged,
-    EndedBy,
     Fact,
     GapMarked,
     OddityNoticed,
@@ -37,7 +36,8 @@ from slmon.core.facts import (
 from slmon.core.goals import Goal, judge
 from slmon.core.hidden import HiddenCalls
 from slmon.core.instant import SECOND, Instant
-from slmon.core.site import Doors, LineKind, Meaning
+from slmon.core.outcomes import ended_by, outcome_of
+from slmon.core.site import Doors, Meaning
 from slmon.core.steady import moved_fact, moved_record
 from slmon.core.wiring import Leg, LegKind, Wiring
 
@@ -52,7 +52,6 @@ MOST_LEGS = 50_000              # at once, ended ones of the last seconds among 
 MOST_DOORS = 1000               # endpoints: a trunk is one, a peer without a name is one for each address
 MOST_LINKS = 1000               # ids that the switch ties one call to
 MOST_OVER = 10_000              # legs that outlive their calls, remembered; the switch's list lets go of them
-DESK_ENDED = 2 * SECOND         # the dialplan hangs up at once after the desk did
 
 
 class Due(IntEnum):
@@ -160,7 +159,7 @@ class CallBook(ABC):
             if self._gap_since is None or at - SETTLE <= self._gap_since:
                 self._judge(call, at - SETTLE)
             elif self.calls.get(call.id) is call:
-                self._held_back[call.id] = call             # it may have been answered while nobody listened
+                self._held_back[call.id] = call          # it may have been answered while nobody listened
         elif due is Due.SEAL:
             self._seal(call)
 
@@ -294,7 +293,7 @@ class CallBook(ABC):
         if call.ended_at is not None:
             return
         ended_at = call.ended_at = max(at, call.arrived_at, call.answered_at or 0, call.talking_at or 0)
-        call.ended_by = self._who_ended(call, at)
+        call.ended_by = ended_by(call, at)
         for hand_over in call.hand_overs:
             if hand_over.ended_at is None:
                 hand_over.ended_at = max(ended_at, hand_over.at)
@@ -306,20 +305,13 @@ class CallBook(ABC):
             self._due(at + SECOND, Due.JUDGE, call)
         self._due(at + SEAL_AFTER, Due.SEAL, call)
 
-    def _who_ended(self, call: Call, at: Instant) -> EndedBy:
-        member, holder = call.leg.hung_up_at, call.holder
-        left = holder.hung_up_at if holder is not None and call.is_answered else None
-        if left is not None and at - left <= DESK_ENDED and (member is None or left < member):
-            return EndedBy.DESK
-        return EndedBy.PBX if member is None else EndedBy.MEMBER
-
     def _seal(self, call: Call) -> None:
         """Nothing can change the call any more: say its outcome and let it go."""
         if call.id not in self.calls or self.calls[call.id] is not call or call.ended_at is None:
             return
         if call.asked_at is None and call.ask_tried_at is not None:
             call.asked_at = max(call.ask_tried_at, call.arrived_at)      # the queue refused it: it asked all the same
-        call.outcome = call.outcome or self._outcome(call)
+        call.outcome = call.outcome or outcome_of(call)
         self._judge(call, call.ended_at)
         if call.went_on and not call.hand_overs and call.quality is Quality.LIVE:
             self._odd("untold_transfer", call.ended_at)
@@ -344,22 +336,6 @@ class CallBook(ABC):
             if len(self._over) > MOST_OVER:
                 del self._over[next(iter(self._over))]
         call.leg.call = None
-
-    def _outcome(self, call: Call) -> Outcome:
-        if call.is_answered:
-            return Outcome.ANSWERED
-        if call.unsure_since is not None:
-            return Outcome.LOST                          # it may have been answered before, and passed on to its end
-        if call.meaning is Meaning.VOICEMAIL:
-            return Outcome.VOICEMAIL
-        if call.meaning is Meaning.CALLBACK:
-            return Outcome.CALLBACK
-        if call.asked_at is None:
-            closed = call.meaning is Meaning.CLOSED or (call.line is not None and call.line.kind is LineKind.CLOSED)
-            return Outcome.CLOSED if closed else Outcome.LEFT_MENU
-        if call.meaning is Meaning.CLOSED or call.sent_away or call.ended_by is not EndedBy.MEMBER:
-            return Outcome.TURNED_AWAY
-        return Outcome.ABANDONED
 
     # -- rules that stand further up
 

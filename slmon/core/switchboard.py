@@ -1,8 +1,8 @@
 """Events and time → facts: what the legs of one PBX say about member calls. Pure; raises on no event order.
 
 The question behind every rule is who hears the member. The rules stand floor upon floor: `answers` and `handovers`,
-`asking` for a human, `company` that a member has, `legs` that come and go; beside them `resync` and `audit`, for what
-nobody heard.
+`asking` for a human, `company` that a member has, `legs` that come and go; beside them `resync`, `resume` and `audit`,
+for what nobody heard.
 """
 
 from collections.abc import Callable
@@ -15,11 +15,12 @@ from slmon.core.facts import Fact
 from slmon.core.goals import Goal
 from slmon.core.instant import Instant
 from slmon.core.legs import Legs
+from slmon.core.resume import Resume
 from slmon.core.site import Doors
 from slmon.core.steady import moved_event
 
 
-class Switchboard(Legs, Audit):
+class Switchboard(Legs, Resume, Audit):
     """One PBX's calls.
 
     `goal_at` and `is_open` say what holds at an instant. The same events give the same facts, however often
