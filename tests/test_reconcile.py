@@ -160,6 +160,25 @@ def test_the_end_of_a_talk_that_went_through_the_gap_is_taken_from_the_source():
     assert (found.answered_at, found.ended_at, found.ended_by) == (at(35), at(47), EndedBy.MEMBER)
 
 
+def test_who_was_heard_first_after_a_gap_may_have_fetched_what_was_parked_in_it():
+    live = record(arrived=41.7, asked_at=55, answered_between=(at(41.7), at(55.5)), talking_at=55, ended_at=60,
+                  outcome=Outcome.ANSWERED, quality=Quality.RESUMED, steps=(Step(at(50), FOUND),))
+    fetched = Transfer(TransferKind.PARK, at(55.01), "PJSIP/106", at(55.01))
+    told = cel(arrived=42, asked_at=42, answered_at=44, talking_at=44, ended_at=60, outcome=Outcome.ANSWERED,
+               transfers=(fetched,), steps=(Step(at(48), "parked"),))
+    (found,) = reconciled([live], [told], WATCHED)
+    assert (found.answered_at, found.transfers) == (at(44), (fetched,))
+
+
+def test_a_parking_that_queue_log_calls_a_transfer_is_none():
+    transfer = Transfer(TransferKind.BLIND, at(47), "700")
+    told = [cel(**ANSWERED, steps=(Step(at(47.9), "parked", "701"),)), queue_log(arrived=32, transfers=(transfer,))]
+    for live in ([LOST], []):
+        (found,) = reconciled(live, told if live else [replace(each, record=replace(each.record, arrived_at=at(42)))
+                                                       for each in told], WATCHED)
+        assert (found.outcome, found.transfers) == (Outcome.ANSWERED, ())
+
+
 def test_a_hang_up_that_was_heard_of_a_call_whose_answer_was_not_stays_when_it_was():
     live = record(asked_at=32, ended_at=55.9, ended_by=EndedBy.MEMBER, outcome=Outcome.LOST)
     (found,) = reconciled([live], [cel(SECOND - 1, **ANSWERED | {"ended_at": 55, "answered_at": 45})], WATCHED)

@@ -218,6 +218,8 @@ class Merging:
                     unmatched.remove(same)
                     if not account.slack:
                         kept[same] = _completed(kept[same], each, self._unheard)
+                elif self._is_parking(each):
+                    continue
                 elif within((each.at, each.at + account.slack), self._spans) or self._was_no_talk(record, each.at):
                     unheard = replace(each, at=self._not_heard(each.at, account))
                     taken = next((number for number in unmatched if self._is_taking(kept[number], unheard)), None)
@@ -229,10 +231,19 @@ class Merging:
                     self._is_told("transfers", account)
         return tuple(sorted(kept, key=lambda each: each.at))
 
+    def _is_parking(self, transfer: Transfer) -> bool:
+        """Whether it is how a phone parks: for queue_log that is a transfer, to the number of the park."""
+        steps = (step for record in (self._base, *(each.record for each in self._told)) for step in record.steps)
+        return transfer.kind is TransferKind.BLIND and any(
+            step.step == "parked" and abs(step.at - transfer.at) <= SAME_STEP for step in steps)
+
     def _was_no_talk(self, record: CallRecord, at: Instant) -> bool:
         """Whether the call that is known as answered now was not by then, so that nobody could hear it passed on."""
-        low, _ = self._base.answered_between or (self._base.answered_at, None)
-        return record.answer_bounds is not None and (low is None or low > at)
+        base = self._base
+        low, _ = base.answered_between or (base.answered_at, None)
+        if base.answered_between is not None and base.talking_at is not None:
+            low = base.talking_at                        # with the first who was heard, who may have fetched it parked
+        return record.answer_bounds is not None and (low is None or low + SAME_MOMENT > at)
 
     def _all_told(self) -> bool:
         """Whether a source that tells of every hand-over saw the call to its end."""
