@@ -6,6 +6,7 @@ a leg is doing is told by the application in its rows: AppDial, AppDial2 and App
 
 import csv
 import json
+import re
 from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import replace
 from typing import NamedTuple
@@ -29,6 +30,7 @@ _RUNG = frozenset({"AppDial", "AppDial2", "AppQueue"})
 _OVER = frozenset({"HANGUP", "CHAN_END", "LINKEDID_END", "APP_END"})
 _PARKING_ENDS = {"ParkedCallTimeOut": ParkChange.TIMED_OUT, "ParkedCallGiveUp": ParkChange.GAVE_UP}
 _OUT_OF_ORDER = 50                # legs that begin at once are not told in the order of their numbers
+_MOMENT = re.compile(r"([0-9]{1,11})(?:\.([0-9]+))?")
 _NOBODY = frozenset({"<unknown>", "unknown", "anonymous", "Anonymous", "s"})
 
 
@@ -57,17 +59,18 @@ def row_of(line: bytes, forms: Forms = KNOWN) -> tuple[Row, int] | None:
     columns = forms.get(len(values))
     if columns is None:
         return None
-    told = ["" if column is None else values[column] for column in columns]
-    moment = _instant(told[1])
-    if moment is None or not told[8]:
+    values.append("")                                    # what stands in a column that there is none of
+    kind, time, *texts = columns(values)
+    moment = _instant(time)
+    if moment is None:
         return None
-    at, slack = moment
-    return Row(told[0], at, *told[2:]), slack
+    row = Row(kind, moment[0], *texts)
+    return (row, moment[1]) if row.leg else None
 
 
 def cel_moment(line: bytes, forms: Forms = KNOWN) -> Instant | None:
     """The moment of a line, without reading the rest of it where it can be found so."""
-    if any(columns[:2] != (0, 1) for columns in forms.values()):
+    if forms is not KNOWN:
         read = row_of(line, forms)
         return None if read is None else read[0].at
     parts = line.split(b",", 2)
@@ -83,14 +86,13 @@ def is_cel(line: bytes, forms: Forms = KNOWN) -> bool:
 
 def _instant(text: str) -> tuple[Instant, int] | None:
     """`1795420031.621434` → its microseconds, exact; `1795420031` → its first microsecond, and a second less one."""
-    seconds, _, fraction = text.partition(".")
-    if not (seconds.isascii() and seconds.isdigit() and len(seconds) < 12):
+    told = _MOMENT.fullmatch(text)
+    if told is None:
         return None
-    if not fraction:
+    seconds, fraction = told.groups()
+    if fraction is None:
         return int(seconds) * SECOND, WHOLE_SECONDS
-    if not (fraction.isascii() and fraction.isdigit()):
-        return None
-    return int(seconds + (fraction + "000000")[:6]), 0
+    return int(seconds + fraction[:6].ljust(6, "0")), 0
 
 
 class CelTranslator:
@@ -330,11 +332,14 @@ def accounts_of(rows: Iterable[tuple[Row, int] | None], board: Switchboard, want
                 unarrived.clear()
             tell(board.apply(event))
         coverage.row(row.at)
-        call = CallId(f"{board.pbx}/{row.leg}")
-        if call in doubtful and row.kind == "CHAN_START" and row.leg in board.wiring.legs:
-            unarrived[call] = row
-        elif call in unarrived and row.kind == "CHAN_END":
-            found.append(_no_call(call, board.pbx, unarrived.pop(call), row, coarsest))
+        if row.kind == "CHAN_START" and row.leg in board.wiring.legs:
+            call = CallId(f"{board.pbx}/{row.leg}")
+            if call in doubtful:
+                unarrived[call] = row
+        elif unarrived and row.kind == "CHAN_END":
+            call = CallId(f"{board.pbx}/{row.leg}")
+            if call in unarrived:
+                found.append(_no_call(call, board.pbx, unarrived.pop(call), row, coarsest))
     tell(board.finish())
     still_open = (call.record() for call in board.calls.values())
     return found + [_account(record, coarsest) for record in still_open if wanted(record)]

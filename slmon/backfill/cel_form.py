@@ -1,15 +1,15 @@
 """Which column of a CEL file holds what, where cel_custom.conf does not say it as Asterisk's sample does. Pure."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from operator import itemgetter
 
-Columns = tuple[int | None, ...]
-"""Where in a line each field of `cel.Row` stands; None: nowhere."""
-Forms = Mapping[int, Columns]
-"""By how many columns a line has, which they are."""
+Forms = Mapping[int, Callable[[list[str]], tuple[str, ...]]]
+"""By how many columns a line has: the fields of `cel.Row` out of them and of an empty one at their end."""
 
 # The short form, and the one of Asterisk's sample cel_custom.conf.
-KNOWN: Forms = {11: (0, 1, 2, 3, 4, 5, 6, None, 7, 8, 10), 20: (0, 1, 3, 7, 8, 9, 10, 11, 14, 15, 19)}
+KNOWN: Forms = {11: itemgetter(0, 1, 2, 3, 4, 5, 6, -1, 7, 8, 10),
+                20: itemgetter(0, 1, 3, 7, 8, 9, 10, 11, 14, 15, 19)}
 
 # What cel_custom.conf calls the fields of `cel.Row`, in their order.
 _NAMES = ("eventtype", "eventtime", "callerid(num)", "exten", "context", "channame", "appname", "appdata", "uniqueid",
@@ -27,7 +27,7 @@ def forms_of(template: str | None) -> Forms:
     lacks = [name for name in _NAMES if name not in names and name not in _MAY_LACK]
     if lacks:
         raise ValueError(f"has no {', '.join(lacks)}; add it in cel_custom.conf, and copy here what it has behind =>")
-    return {**KNOWN, len(names): tuple(names.index(name) if name in names else None for name in _NAMES)}
+    return {**KNOWN, len(names): itemgetter(*(names.index(name) if name in names else -1 for name in _NAMES))}
 
 
 def _name(column: str) -> str:
