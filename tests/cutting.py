@@ -186,8 +186,9 @@ def _within_a_gap(true: CallRecord, spans: Sequence[Span]) -> bool:
     return within((true.arrived_at - SECOND, true.arrived_at + SECOND), spans)
 
 
-def differs(true: CallRecord, record: CallRecord, spans: Sequence[Span]) -> Iterator[str]:
-    """Everything told of this call that cannot be."""
+def differs(true: CallRecord, record: CallRecord, spans: Sequence[Span], late: int = 0) -> Iterator[str]:
+    """Everything told of this call that cannot be. Lists came up to `late` after what they tell."""
+    listed = late if record.quality is Quality.RESUMED or _is_listed(record) or record.answered_between else 0
     if record.outcome in (None, Outcome.LOST):
         if record.answer_bounds is not None:
             yield "neither answered nor not"
@@ -197,27 +198,28 @@ def differs(true: CallRecord, record: CallRecord, spans: Sequence[Span]) -> Iter
         return
     if record.answered_between is not None:
         low, high = record.answered_between
-        slack = NEAR + abs(record.arrived_at - true.arrived_at)
+        slack = NEAR + listed + abs(record.arrived_at - true.arrived_at)
         if true.answered_at is None or (low or 0) - slack > true.answered_at or (
                 high is not None and high + slack < true.answered_at):
             yield f"answered in {_off(low, true.answered_at)} .. {_off(high, true.answered_at)} of when it was"
-        (early, late), seconds = record.answer_bounds or (None, None), true.answer_seconds or 0.0
-        if (early is not None and early > seconds + 0.05) or (late is not None and late < seconds - 0.05):
+        (early, latest), seconds = record.answer_bounds or (None, None), true.answer_seconds or 0.0
+        near = (NEAR + listed) / SECOND
+        if (early is not None and early > seconds + near) or (latest is not None and latest < seconds - near):
             yield f"answered after {record.answer_bounds} s, really {seconds}"
     elif record.answered_at is not None and _far(record.answered_at, true.answered_at):
         yield f"answered {_off(record.answered_at, true.answered_at)} of when it was"
     for name in ("arrived_at", "asked_at", "ended_at"):
         really, said = getattr(true, name), getattr(record, name)
-        late = SECOND if name in record.whole_seconds else 0
-        early = SECOND if record.quality is Quality.RESUMED or _is_listed(record) else 0
+        after = SECOND if name in record.whole_seconds else 0
+        early = SECOND + listed if record.quality is Quality.RESUMED or _is_listed(record) else 0
         if said is not None and name != "arrived_at":    # in a gap: no later, or no earlier, than it is said to be
             stretches = [(since, until) for since, until in spans if since <= said and record.arrived_at <= until]
             early = max([early, *(said - since for since, _ in stretches if name == "asked_at")])
-            late = max([late, *(until - said for _, until in stretches if name == "ended_at")])
+            after = max([after, *(until - said for _, until in stretches if name == "ended_at")])
         if said is None and name == "asked_at" and record.quality is not Quality.LIVE:
             continue                                     # nobody tells
         if (really is None) != (said is None) or (really is not None and not (
-                said - early - NEAR <= really <= said + late + early + NEAR)):
+                said - early - NEAR <= really <= said + after + early + NEAR)):
             yield f"{name} {_off(said, really)} of when it was"
     if not _is_part(record.queues, true.queues):
         yield f"queues {record.queues}, really {true.queues}"

@@ -5,8 +5,8 @@
 The simulated PBX and the daemon as a process of its own, over TCP through a proxy. Faults, in random order: the link
 cut, the link held half open, garbage in the stream, the PBX killed and started again, the daemon killed (kill -9) and
 started again, the daemon held (SIGSTOP), browsers that never read, a storm of scrapes. Then `slmon backfill` reads the
-PBX's CEL (or its queue_log, or both), and the day is compared. Exit code 0: no difference; calls of which nobody can
-tell are counted, and each of them went through a gap.
+PBX's CEL (or its queue_log, or both), and the day is compared, field by field, as closely as each is said to be known.
+Exit code 0: no difference; calls of which nobody can tell are counted, and each of them went through a gap.
 """
 
 import argparse
@@ -18,30 +18,31 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 
 from ami_server import Proxy
+from cutting import differs
 from running import SECRET, Slmon, configured, host_now, slmon, until
 
 from slmon.core.facts import CallRecord, Outcome, Verdict
 from slmon.core.goals import Goal, judge
 from slmon.core.instant import SECOND, Instant, of_seconds
+from slmon.core.reconcile import touched
 from slmon.simulator.cel import CelLog
 from slmon.simulator.plan import Rate
 from slmon.simulator.queue_log import QueueLog
 from slmon.simulator.server import STANDSTILL, Account, AmiServer, LiveDay
-from slmon.simulator.truth import TrueCall
+from slmon.simulator.truth import told
 from slmon.store.reader import CallReader
 
 PER_MINUTE = 8.0                       # members who ring in a busy hour
 TALKS_END_AFTER = 40 * 60 * SECOND     # what began earlier is over
-NEAR = SECOND // 10
+ON_THE_WAY = 0.1                       # seconds that a list may take, while the house lives through `times` as many
 SOME_KINDS = 4                         # of faults, however slow the machine
 GOAL = Goal()
 LOGS = {"cel": ("--cel", "cel.csv"), "queue_log": ("--queue-log", "queue_log")}
-IN_VAIN = frozenset({Outcome.ABANDONED, Outcome.TURNED_AWAY})    # who hangs up while the dialplan says good-bye
 
 
 @dataclass(slots=True)
@@ -52,6 +53,7 @@ class Found:
     unknown: int = 0                   # of which nobody can tell
     died: int = 0                      # and of these, calls that died with the PBX
     unheard: int = 0                   # which came and went in a gap, and no log told of them
+    untold: int = 0                    # answered calls of which nobody can tell whether they were handed over
     calls: int = 0
 
 
@@ -218,69 +220,48 @@ class Soak:
         store = CallReader(self._folder / "slmon.db")
         records = list(store.since(0))
         gaps = [(gap.since, gap.until or host_now()) for gap in store.gaps(0, 1 << 62)]
-        found = Found(calls=sum(len(day.truth) for day in self._days))
-        told = {call.uniqueid: call for day in self._days for call in day.truth}
-        seen: Counter[str] = Counter(record.call.partition("/")[2] for record in records)
-        found.wrong += [f"{leg} is there {times} times" for leg, times in seen.items() if times > 1]
-        found.wrong += [f"{leg} is no call" for leg in seen if leg not in told]
-        by_leg = {record.call.partition("/")[2]: record for record in records}
-        for leg, call in told.items():
-            record = by_leg.get(leg)
-            touches = any(since <= (call.ended_at or 0) and call.arrived_at <= ended for since, ended in gaps)
-            if record is None and (touches and "cel" not in self._logs):
+        truth = {each.call: each for each in (told(call, "pbx1") for day in self._days for call in day.truth)}
+        found = Found(calls=len(truth))
+        by_call = {record.call: record for record in records}
+        seen = Counter(record.call for record in records)
+        found.wrong += [f"{call} is there {times} times" for call, times in seen.items() if times > 1]
+        found.wrong += [f"{call} is no call" for call in seen if call not in truth]
+        for call, true in truth.items():
+            record = by_call.get(call)
+            went_through_a_gap = touched(true, gaps)
+            if record is None and went_through_a_gap and "cel" not in self._logs:
                 found.unheard += 1                     # came and went in a gap, and queue_log names no call by itself
             elif record is None:
-                found.wrong.append(f"{leg} is missing")
-            elif _is_vague(record):
-                found.unknown += 1
-                found.died += call.outcome is Outcome.LOST
-                found.wrong += [] if touches else [f"{leg} is unknown, and went through no gap"]
-                found.wrong += _contradicts(call, record)
+                found.wrong.append(f"{call} is missing")
             else:
-                found.wrong += _differs(call, record)
+                if true.ended_by is None:              # when the PBX died, its last words alone tell
+                    true = replace(true, ended_at=record.ended_at)
+                late = of_seconds(ON_THE_WAY * self._times)
+                wrong = [*differs(true, record, gaps, late), *_judged_otherwise(true, record)]
+                if _is_vague(true, record):
+                    found.unknown += 1
+                    found.died += true.outcome is Outcome.LOST
+                    wrong += [] if went_through_a_gap else ["unknown, and went through no gap"]
+                found.untold += record.transfer_untold
+                found.wrong += [f"{call} ({record.quality}): {each}" for each in wrong]
         return found
 
 
-def _is_vague(record: CallRecord) -> bool:
-    return record.answered_between is not None or (record.outcome is Outcome.LOST)
-
-
-def _verdict(call: TrueCall) -> Verdict | None:
-    if call.asked_at is None:
-        return None
-    if call.answered_at is not None:
-        return Verdict.MET if call.answered_at - call.arrived_at <= GOAL.target else Verdict.MISSED
-    ended_at = call.ended_at or 0
-    if call.outcome is Outcome.LOST and ended_at - call.arrived_at <= GOAL.target:
-        return Verdict.UNDECIDED
-    return Verdict.MISSED
-
-
-def _differs(call: TrueCall, record: CallRecord) -> list[str]:
+def _verdict(record: CallRecord) -> Verdict | None:
     judged = judge(record, GOAL, record.ended_at or host_now())
-    pairs = {"outcome": (call.outcome, record.outcome), "transferred": (call.transferred, record.transferred),
-             "verdict": (_verdict(call), judged and judged[0])}
-    wrong = [f"{what} {really} was told as {said}" for what, (really, said) in pairs.items()
-             if really != said and not {really, said} <= IN_VAIN]
-    for what in ("arrived_at", "asked_at", "answered_at"):
-        really, said = getattr(call, what), getattr(record, what)
-        if (really is None) != (said is None) or (really is not None and abs(really - said) > NEAR):
-            off = "" if None in (really, said) else f" ({(said - really) / SECOND:+.3f} s)"
-            wrong.append(f"{what} {really} was told as {said}{off}")
-    return [f"{call.uniqueid} ({record.quality}): {each}" for each in wrong]
+    return judged and judged[0]
 
 
-def _contradicts(call: TrueCall, record: CallRecord) -> list[str]:
-    """What is not known for certain must leave the truth possible."""
-    bounds = record.answer_bounds
-    if bounds is None:
-        return []
-    if call.answered_at is None:
-        return [f"{call.uniqueid}: told as answered, somewhere in {bounds}"]
-    low, high = bounds
-    seconds = call.answer_seconds or 0.0
-    outside = (low is not None and seconds < low - 0.6) or (high is not None and seconds > high + 0.6)
-    return [f"{call.uniqueid}: answered after {seconds} s, told as in {bounds}"] if outside else []
+def _is_vague(true: CallRecord, record: CallRecord) -> bool:
+    """Whether something that counts is said to be unknown."""
+    return (record.answered_between is not None or record.outcome in (None, Outcome.LOST)
+            or Verdict.UNDECIDED in {_verdict(record), _verdict(true)})
+
+
+def _judged_otherwise(true: CallRecord, record: CallRecord) -> list[str]:
+    really, said = _verdict(true), _verdict(record)
+    unknown = said is Verdict.UNDECIDED or (said is None and record.outcome in (None, Outcome.LOST))
+    return [] if unknown or said is really else [f"verdict {said}, really {really}"]
 
 
 async def soak(folder: Path, seed: int, minutes: float, times: float, kills: int,
@@ -315,7 +296,8 @@ def main() -> int:
     for each in found.wrong:
         print(f"wrong: {each}")
     print(f"{found.calls} calls, {len(found.wrong)} wrong; of {found.unknown} nobody can tell, {found.died} of these "
-          f"died with the PBX; of {found.unheard} nobody has heard")
+          f"died with the PBX; of {found.unheard} nobody has heard, and of {found.untold} nobody can tell whether they "
+          f"were handed over")
     return int(bool(found.wrong))
 
 
