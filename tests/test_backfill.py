@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from slmon.backfill.cdr import cdr_accounts
 from slmon.backfill.cel import cel_accounts, row_of
 from slmon.backfill.cel_form import forms_of
+from slmon.backfill.queue_log import queue_log_accounts
 from slmon.backfill.sources import SourceError, Sources, gathered
 from slmon.cli import app
 from slmon.core.account import BEGINNING, END, unwatched
@@ -118,6 +119,29 @@ def call(arrived, answered, ended="1795420090"):
             ("CHAN_END", ended, desk, "AppDial", "")]
     return [f'"{kind}","{at}","20000001",{leg[0]},"{application}",{leg[1]},"",{extra or chr(34) * 2}\n'.encode()
             for kind, at, leg, application, extra in rows]
+
+
+@pytest.mark.parametrize(("extra", "outcome"), [
+    ('{""hangupcause"":0,""hangupsource"":""""}', Outcome.LOST),
+    ('{""hangupcause"":16,""hangupsource"":""dialplan/builtin""}', Outcome.TURNED_AWAY),
+    ('{""hangupcause"":0,""hangupsource"":""PJSIP/trunk-00000001""}', Outcome.ABANDONED)])
+def test_a_call_that_a_stop_of_the_switch_hung_up_was_neither_given_up_nor_turned_away(extra, outcome):
+    rows = [row.decode() for row in call("1.5", "3.5", "9.5")]
+    rung = [row.replace('"",""\n', f'"","{extra}"\n') if row.startswith('"HANGUP"') else row
+            for row in rows if not row.startswith(('"ANSWER"', '"BRIDGE'))]
+    (account,) = cel_accounts([row.encode() for row in rung], recording("smoke").board(), lambda record: True)
+    assert account.record.outcome is outcome
+
+
+def test_who_leaves_the_queue_at_the_last_moment_before_a_start_of_the_switch_may_have_been_hung_up_by_its_stop():
+    lines = [b"100|u1|dagpenge|NONE|ENTERQUEUE||20000001|1", b"101|u2|dagpenge|NONE|ENTERQUEUE||20000002|1",
+             b"110|u1|dagpenge|NONE|ABANDON|1|1|10", b"120|u2|dagpenge|NONE|ABANDON|1|1|19"]
+    def outcomes(*more):
+        accounts = queue_log_accounts([*lines, *more], "pbx1", recording("smoke").board().doors, lambda call, at: True)
+        return [each.record.outcome for each in accounts]
+    assert outcomes() == [Outcome.ABANDONED] * 2
+    assert outcomes(b"190|NONE|NONE|NONE|QUEUESTART|") == [Outcome.ABANDONED, Outcome.LOST]
+    assert outcomes(b"150|NONE|NONE|NONE|CONFIGRELOAD|", b"190|NONE|NONE|NONE|QUEUESTART|") == [Outcome.ABANDONED] * 2
 
 
 def test_a_call_that_the_switch_makes_through_the_trunk_is_no_member():

@@ -102,12 +102,13 @@ def test_where_slmon_began_in_the_midst_of_a_call_stays_where_it_was_when_the_lo
     folder.mkdir()
     heard("reconnect", tmp_path)
     calls = stored(tmp_path)
-    first = next(record for record in calls if record.answered_at is not None)
+    before, first = [record for record in calls if record.answered_at is not None][:2]
     listed_at = first.answered_at + SECOND                 # and nothing before was heard
     found = replace(first, arrived_at=first.arrived_at + SECOND // 3, answered_at=None, quality=Quality.RESUMED,
                     answered_between=(first.arrived_at, listed_at), steps=(Step(listed_at, FOUND), *first.steps))
+    before = replace(before, quality=Quality.RESUMED, steps=(Step(listed_at + SECOND, FOUND), *before.steps))
     with closing(CallStore(folder / "slmon.db")) as store:
-        for record in [found, *(each for each in calls if each.arrived_at > listed_at)]:
+        for record in [before, found, *(each for each in calls if each.arrived_at > listed_at)]:
             store.save(record)
         store.put_note("heard pbx1", str(calls[-1].ended_at))
     config = house("reconnect", folder)

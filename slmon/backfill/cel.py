@@ -108,6 +108,7 @@ class CelTranslator:
         self._halves: dict[str, Row] = {}
         self._open: dict[LegId, Instant] = {}
         self._counter = -1
+        self._torn: LegId = ""                           # ended by nobody: neither side, nor the dialplan
 
     @property
     def open(self) -> bool:
@@ -133,8 +134,7 @@ class CelTranslator:
             case "BRIDGE_ENTER" | "BRIDGE_EXIT":
                 yield from self._bridged(row)
             case "HANGUP":
-                if _extra(row).get("hangupsource") == row.channel:
-                    yield core.HangupRequested(row.at, row.leg, row.linked)
+                yield from self._hung_up(row)
             case "CHAN_END":
                 yield from self._ended(row)
             case "BLINDTRANSFER":
@@ -187,6 +187,13 @@ class CelTranslator:
         if row.leg in self._rung:
             yield core.DialEnded(row.at, "", "", row.leg, row.linked, row.channel, "ANSWER")
 
+    def _hung_up(self, row: Row) -> Iterator[Event]:
+        extra = _extra(row)
+        if extra.get("hangupsource") == row.channel:
+            yield core.HangupRequested(row.at, row.leg, row.linked)
+        elif row.leg == row.linked and row.leg not in self._rung:
+            self._torn = row.leg if (extra.get("hangupsource"), extra.get("hangupcause")) == ("", "0") else ""
+
     def _ended(self, row: Row) -> Iterator[Event]:
         self._open.pop(row.leg, None)
         self._unsure.pop(row.leg, None)
@@ -195,6 +202,8 @@ class CelTranslator:
         self._queues.pop(row.leg, None)
         self._halves.pop(row.channel[:-1], None)
         yield core.LegEnded(row.at, row.leg, row.linked, row.context, row.exten, None)
+        if row.leg == self._torn:                        # as an orderly stop of the switch does to all its channels
+            yield core.SwitchStopping(row.at)
 
     def _booted(self, row: Row) -> Iterator[Event]:
         """The counter in Uniqueid starts over with the switch: whatever was open before is gone."""

@@ -38,12 +38,15 @@ def queue_log_accounts(lines: Iterable[bytes], pbx: str, doors: Doors, wanted: C
     callers: dict[bytes, _Caller | None] = {}
     told: list[tuple[CallId, _Caller]] = []
     most = _MOST
+    before = now = b""
     for line in lines:
         parts = line.rstrip(b"\r\n").split(b"|")
         if len(parts) < 5:
             unread(line)
             continue
-        leg = parts[1]
+        before, now, leg = now, parts[0], parts[1]
+        if parts[4] == b"QUEUESTART":
+            _stopped(told, _instant(before))
         caller = callers.get(leg)
         if caller is None and leg in callers:
             continue
@@ -62,6 +65,15 @@ def queue_log_accounts(lines: Iterable[bytes], pbx: str, doors: Doors, wanted: C
             told.append((call, caller))
         _tell(caller, at, parts[2], parts[4], parts[5:], doors)
     return [_account(call, pbx, caller) for call, caller in told]
+
+
+def _stopped(told: Iterable[tuple[CallId, _Caller]], last: Instant | None) -> None:
+    """The switch began anew: whose call ended at the last moment before may have been hung up by its stop."""
+    for _, caller in told:
+        if last is not None and caller.ended_at is not None and caller.ended_at >= last - SECOND:
+            caller.ended_by = None
+            if caller.outcome is Outcome.ABANDONED:
+                caller.outcome = Outcome.LOST
 
 
 def _forget_old(callers: dict[bytes, _Caller | None]) -> None:

@@ -128,15 +128,13 @@ class CallReader:
         A call as it was heard, whatever the logs have made of it since; one that a list told of was heard by the list.
         """
         with self._asking() as connection:
-            moments = connection.execute("SELECT min(since) FROM gaps WHERE pbx = ?", (pbx,)).fetchone()[:1]
+            (first,) = connection.execute("SELECT min(since) FROM gaps WHERE pbx = ?", (pbx,)).fetchone()
             mended = connection.execute(
-                "SELECT told FROM accounts WHERE source = ?1 AND substr(call, 1, length(?2)) = ?2 "
-                "ORDER BY arrived_at LIMIT 1", (Quality.LIVE, f"{pbx}/")).fetchall()
-        heard = [record_from(told) for (told,) in mended]
-        of_it = "pbx = ? AND quality IN (?, ?)"
-        heard += self._records(f"{of_it} AND arrived_at = (SELECT min(arrived_at) FROM calls WHERE {of_it})",
-                               (pbx, Quality.LIVE, Quality.RESUMED) * 2)
-        return min((at for at in (*moments, *map(_heard_at, heard)) if at is not None), default=None)
+                "SELECT told FROM accounts WHERE source = ?1 AND substr(call, 1, length(?2)) = ?2 ORDER BY arrived_at",
+                (Quality.LIVE, f"{pbx}/"))
+            first = _first_heard(first, (record_from(told) for (told,) in mended))
+        heard = self._records("pbx = ? AND quality IN (?, ?)", (pbx, Quality.LIVE, Quality.RESUMED), {FOUND})
+        return _first_heard(first, heard)
 
     def note(self, name: str) -> str | None:
         """What was noted under that name."""
@@ -179,9 +177,14 @@ class CallReader:
                 for each in wanted if each in rows]
 
 
-def _heard_at(record: CallRecord) -> Instant:
-    """When a call that was heard was first heard of: at its ring-in, or when a list told of it."""
-    return next((each.at for each in record.steps if each.step == FOUND), record.arrived_at)
+def _first_heard(first: Instant | None, records: Iterator[CallRecord]) -> Instant | None:
+    """The first moment, or an earlier one at which one of these, in order of arrival, was first heard of."""
+    for record in records:
+        if first is not None and record.arrived_at >= first:
+            break
+        heard_at = next((each.at for each in record.steps if each.step == FOUND), record.arrived_at)
+        first = heard_at if first is None else min(first, heard_at)
+    return first
 
 
 def _told(connection: sqlite3.Connection, start: Instant) -> list[GapTold]:
