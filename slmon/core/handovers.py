@@ -157,7 +157,7 @@ class HandOvers(CallBook):
             else:
                 self._taken(call, leg, at)
             if not call.desks or call.desks[-1] != leg.endpoint:
-                if parking is None and call.holder is not None and call.holder.is_gone:
+                if parking is None and self._was_taken_away(call):
                     call.went_on = call.went_on or all(each in joined for each in call.company.values())
                 if len(call.desks) < MAX_STEPS:
                     call.desks.append(leg.endpoint)
@@ -165,6 +165,13 @@ class HandOvers(CallBook):
             if self._let_go(call) or (call.away is not None and call.away[0] is leg):
                 call.holder = leg
             self._move(call, Place.TALKING, at)
+
+    def _was_taken_away(self, call: Call) -> bool:
+        """Whether the desk that had the call is gone, and not by hanging up, after which the dialplan goes on."""
+        holder, left_at = call.holder, call.last_company_at
+        if holder is None or not holder.is_gone:
+            return False
+        return holder.hung_up_at is None or left_at is None or holder.hung_up_at > left_at
 
     def _let_go(self, call: Call) -> bool:
         """Whether the desk that had the call has it no more. One that consults somebody still has it."""
