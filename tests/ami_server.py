@@ -21,7 +21,7 @@ ACCOUNTS = {"slmon": Account(SECRET), "blind": Account(SECRET, reporting=False),
             "deaf": Account(SECRET, read=frozenset({"agent"})), "queueless": Account(SECRET, read=frozenset({"call"})),
             "all": Account(SECRET, read=frozenset({"system", "call", "agent", "dialplan", "user", "dtmf"}))}
 
-QUICK = Timing(connect=2.0, banner=0.4, action=2.0, ping_every=0.1, silence=0.3, patience=30.0, reread=0.05,
+QUICK = Timing(connect=2.0, banner=0.4, action=2.0, ping_every=0.1, silence=3.0, patience=30.0, reread=0.05,
                count_every=0.1, look_around=0.2, quick=(0.02, 0.1), slow=(0.02, 0.1), relist=(0.02, 0.1))
 
 
