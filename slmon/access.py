@@ -6,11 +6,12 @@ from ipaddress import ip_network
 
 import structlog
 
+from slmon.addresses import Network, is_in
 from slmon.config import Config
 from slmon.core.instant import Instant
 from slmon.store.calls import CallStore
 from slmon.store.schema import StoreError
-from slmon.web.access import Access, Kiosk, Network, Proxy, User, is_in
+from slmon.web.access import Access, Kiosk, Proxy, User
 from slmon.web.house import House
 from slmon.web.rooms import Role
 from slmon.web.signing import Signing

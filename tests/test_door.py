@@ -224,7 +224,8 @@ def test_all_addresses_of_one_house_are_one():
 
 def test_behind_the_proxy_and_on_this_machine_an_address_stands_for_many():
     door = keeper(Counter(), of_one_address=2, trusted="192.0.2.9".__eq__)
-    assert all(door.enter(address) is not None for address in ("192.0.2.9", "127.0.0.1", "::1") for _ in range(10))
+    many = "192.0.2.9", "127.0.0.1", "::1", "::ffff:127.0.0.1"
+    assert all(door.enter(address) is not None for address in many for _ in range(10))
 
 
 def test_there_are_files_left_for_the_pbx_and_the_database(monkeypatch):

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import ipaddress
 import os
 import socket
 import ssl
@@ -11,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from slmon.addresses import address_of
 from slmon.ami.conversation import Conversation, LinkLost
 from slmon.core.instant import Instant
 
@@ -74,7 +74,7 @@ class Port:
     async def _look_up(self, tried: list[str]) -> list[str]:
         """All addresses of the host, the system's order; while no resolver tells any, those that it had last."""
         access = self._access
-        if _is_address(access.host):
+        if address_of(access.host) is not None:
             return [access.host]
         if self._looking is None:                # one at a time, however long it takes
             self._looking = _in_a_thread_of_its_own(access.host, access.port)
@@ -103,14 +103,6 @@ class Port:
         certificate = transport.get_extra_info("peercert")
         if certificate:
             self.certificate_ends_at = ssl.cert_time_to_seconds(certificate["notAfter"]) * 10**6
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def _in_a_thread_of_its_own(host: str, port: int) -> asyncio.Future[list[str]]:

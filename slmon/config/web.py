@@ -1,11 +1,11 @@
 """The shape of what slmon.toml says of the web: where it listens, and who may see what. Knows no other section."""
 
 import re
-from ipaddress import ip_address
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
+from slmon.addresses import is_loopback
 from slmon.config.section import Section
 from slmon.config.words import Day, File, Header, HostName, Name, Network, Origin, Password, Seconds, Slug, Url, Whole
 
@@ -19,12 +19,7 @@ class Listen(Section):
     @property
     def loopback(self) -> bool:
         """Whether only this machine can reach it."""
-        if self.host == "localhost":
-            return True
-        try:
-            return ip_address(self.host).is_loopback
-        except ValueError:
-            return False
+        return self.host == "localhost" or is_loopback(self.host)
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"

@@ -4,15 +4,13 @@ import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from aiohttp import web
 
-from slmon.web.door import is_loopback, network_of
+from slmon.addresses import Network, address_of, is_in, is_loopback, network_of
 from slmon.web.rooms import Role
 from slmon.web.signing import Signing
 
-Network = IPv4Network | IPv6Network
 SESSION = "slmon_session"
 LONGEST_NAME = 100
 
@@ -115,7 +113,7 @@ class Reception:
             return peer
         hops = ",".join(request.headers.getall("X-Forwarded-For", [])).split(",")
         for hop in reversed([hop.strip() for hop in hops]):
-            if _address(hop) is None:
+            if address_of(hop) is None:
                 break
             peer = hop
             if not is_in(hop, self._proxy.networks):
@@ -184,17 +182,3 @@ def _only(request: web.Request, header: str) -> str:
 
 def _role(word: str) -> Role:
     return next((role for role in Role if role.word == word.lower()), Role.ANYONE)
-
-
-def _address(text: str) -> IPv4Address | IPv6Address | None:
-    try:
-        found = ip_address(text)
-    except ValueError:
-        return None
-    return getattr(found, "ipv4_mapped", None) or found
-
-
-def is_in(text: str, networks: tuple[Network, ...]) -> bool:
-    """Whether the address is one of these networks'; what is no address is in none."""
-    address = _address(text)
-    return address is not None and any(address in network for network in networks)

@@ -11,9 +11,9 @@ import socket
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import IPv4Address, ip_address, ip_network
 
-from slmon.web.room import MemoryRoom
+from slmon.addresses import is_loopback, network_of
+from slmon.web.memory import MemoryRoom
 
 try:
     import resource
@@ -170,25 +170,6 @@ class _Door(asyncio.Protocol):
         self._patience = None
         self._keeper.slow()
         transport.abort()
-
-
-def network_of(address: str) -> str:
-    """Whose address it is: itself, but of IPv6 the /64, of which everybody has 2^64. What is no address is itself."""
-    try:
-        found = ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if isinstance(found, IPv4Address):
-        return address
-    return str(found.ipv4_mapped or ip_network((found, 64), strict=False))
-
-
-def is_loopback(address: str) -> bool:
-    """Whether it is of this machine."""
-    try:
-        return ip_address(address).is_loopback
-    except ValueError:
-        return False
 
 
 def give_up_after(transport: asyncio.Transport, seconds: float) -> None:

@@ -1,6 +1,5 @@
 """Every request's door: only names that are ours, only our headers out, errors in words. Knows no page's content."""
 
-import ipaddress
 import random
 import re
 from collections.abc import Callable, Collection, Mapping
@@ -11,6 +10,7 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from slmon.addresses import address_of
 from slmon.web.access import Reception, Visitor
 from slmon.web.pages import Pages
 from slmon.web.rooms import Role, Room
@@ -114,7 +114,7 @@ class Guard:
         if host is None or request.path.startswith("/-/") or request.path == "/metrics":
             return True   # machines ask there, by whatever name; no page
         name = without_port(host).lower().rstrip(".")
-        return name == "localhost" or name in self.hosts or _is_address(name)
+        return name == "localhost" or name in self.hosts or address_of(name) is not None
 
 
 def page(html: str, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
@@ -170,11 +170,3 @@ def security_headers() -> dict[str, str]:
 def _period(request: web.Request) -> dict[str, str]:
     period = request.query.get("period", "")
     return {"period": f" {period}" if period else ""}
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True

@@ -1,13 +1,13 @@
 """What other pages of the house may show: a badge, a feed, and the page that tells how to put them there."""
 
 from datetime import timedelta
-from ipaddress import ip_address
 from urllib.parse import quote, urlsplit
 
 import segno
 from aiohttp import web
 from markupsafe import Markup
 
+from slmon.addresses import is_loopback
 from slmon.core.instant import as_datetime
 from slmon.core.site import View
 from slmon.web.access import Reception
@@ -81,7 +81,4 @@ class Intranet:
 
 def _is_of_this_machine(front: str) -> bool:
     name = urlsplit(front).hostname or ""
-    try:
-        return ip_address(name).is_loopback
-    except ValueError:
-        return name == "localhost"
+    return name == "localhost" or is_loopback(name)

@@ -7,7 +7,7 @@ from limits import RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import FixedWindowRateLimiter
 
-from slmon.web.door import network_of
+from slmon.addresses import network_of
 
 BY_ADDRESS = RateLimitItemPerMinute(20)            # a whole office may sit behind one address
 FOR_USER = RateLimitItemPerMinute(10, multiples=10)
