@@ -11,6 +11,7 @@ from test_store import FULL, RANG_IN, ended, opened, ringing
 from typer.testing import CliRunner
 
 from slmon.cli import app
+from slmon.core.account import Account
 from slmon.core.facts import CallId, GapMarked, Outcome, Quality
 from slmon.core.instant import SECOND
 from slmon.store.calls import CallReader
@@ -128,6 +129,26 @@ def test_of_a_database_whose_version_is_past_reading_the_calls_come_in(config, t
     with opened(tmp_path / "slmon.db"):
         pass
     assert "1 calls of" in merged(config, tmp_path / "torn.db")
+
+
+def test_rows_that_make_no_sense_cost_no_other_row_and_are_said(config, tmp_path):
+    with opened(tmp_path / "torn.db") as store:
+        store.save(ended(ringing()))
+        store.mark_gap(GapMarked("pbx1", RANG_IN - 9 * SECOND, RANG_IN - 5 * SECOND, "connection reset"))
+        store.keep_account(Account(Quality.CEL, ended(ringing())))
+        store.put_note("heard pbx1", "half past nine")
+    with closing(sqlite3.connect(tmp_path / "torn.db")) as db, db:
+        db.execute("UPDATE accounts SET told = substr(told, 1, 9)")
+        db.execute("INSERT INTO told VALUES ('pbx1', 'hearsay', 1, 2, 3)")
+        db.execute("INSERT INTO unaccounted VALUES (CAST(x'ff' AS TEXT), 1, 'lost')")
+    with opened(tmp_path / "slmon.db"):
+        pass
+    said = merged(config, tmp_path / "torn.db")
+    assert "1 calls of" in said
+    torn = ("accounts", "notes", "told", "unaccounted")
+    assert [table for table in torn if f"not all of the table {table} can be read" in said] == list(torn)
+    calls, gaps, _ = everything(tmp_path / "slmon.db")
+    assert (calls, gaps[0].reason) == ([ended(ringing())], "connection reset")
 
 
 def test_of_a_database_that_was_cut_short_the_beginning_comes_in(config, tmp_path):

@@ -45,7 +45,7 @@ class Merged:
             said.append(f"{self.left_alone:,} calls are going on, and are left as slmon hears them")
         if calls := self.unread.get("calls"):
             said.append(f"at most {calls:,} calls cannot be read")
-        said += [f"the table {table} cannot be read to its end" for table in sorted(self.unread) if table != "calls"]
+        said += [f"not all of the table {table} can be read" for table in sorted(self.unread) if table != "calls"]
         for gap in self.gaps:
             if gap.reason in (UNREADABLE, BETWEEN):
                 since, until = (f"{as_datetime(at):%Y-%m-%d %H:%M:%S}" for at in (gap.since, gap.until or gap.since))
@@ -143,7 +143,7 @@ class _Merging:
             self._days.add(day)
             self._done.records.append(record)
         if not self._dry_run:
-            heard, accounts = self._found.told(record.call)
+            heard, accounts = self._found.told(record)
             self._store.mend(Mended(record, before, heard, accounts), self._at)
 
     def _gaps(self, gaps: list[GapMarked]) -> None:

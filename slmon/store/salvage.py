@@ -5,33 +5,38 @@ A call is read whole, with its journey and hand-overs, or not at all: half of on
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from shutil import copyfile
 from tempfile import TemporaryDirectory
+from typing import TypeVar
 
 from sqlite_utils import Database
 
 from slmon.core.account import Account
 from slmon.core.coverage import GapTold
-from slmon.core.facts import CallId, CallRecord, CallUnaccounted, GapMarked, Quality
+from slmon.core.facts import SAME_CALL, CallId, CallRecord, CallUnaccounted, GapMarked, Quality
 from slmon.core.instant import Instant
 from slmon.store.mending import account_from
 from slmon.store.rows import COLUMNS, record_from, record_of, step_of, transfer_of
-from slmon.store.schema import COMPANIONS, StoreError, broken, refuse_foreign
+from slmon.store.schema import JOURNAL, StoreError, broken, refuse_foreign
 
 PORTION = 1000
 _CALLS = f"SELECT id, {', '.join(COLUMNS)} FROM calls NOT INDEXED WHERE id BETWEEN ? AND ?"
 LEAST_ROW_BYTES = 64
 BARREN = 10                        # portions of which nothing can be read, where the end is not known: there is no more
 
+_NO_SENSE = (ValueError, TypeError, KeyError, AttributeError)      # what was read is not what is written there
+Made = TypeVar("Made")
+
 
 class Salvage:
     """One such database, opened; see `salvaging`."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, tables: Collection[str]) -> None:
         self._connection = connection
+        self._tables = tables
         self.unread: Counter[str] = Counter()
         """Rows that could not be read, by table; of calls at most so many."""
         self.holes: list[tuple[Instant | None, Instant | None]] = []
@@ -62,36 +67,37 @@ class Salvage:
         if hole:
             self.holes.append((before, None))
 
-    def told(self, call: CallId) -> tuple[CallRecord | None, tuple[Account, ...]]:
+    def told(self, record: CallRecord) -> tuple[CallRecord | None, tuple[Account, ...]]:
         """A call that was mended as it was heard, and what the sources told of it."""
-        rows = self._rows("accounts", "WHERE call = ?", (call,))
-        heard = [record_from(row["told"]) for row in rows if row["source"] == Quality.LIVE]
-        return next(iter(heard), None), tuple(account_from(row["told"]) for row in rows
-                                              if row["source"] != Quality.LIVE)
+        rows = "WHERE call = ? AND abs(arrived_at - ?) < ?", (record.call, record.arrived_at, SAME_CALL)
+        told = self._made("accounts", _heard_or_told, *rows)
+        return (next((each for each in told if isinstance(each, CallRecord)), None),
+                tuple(each for each in told if isinstance(each, Account)))
 
     def gaps(self) -> list[GapMarked]:
         """Every gap that can be read."""
-        return [GapMarked(row["pbx"], row["since"], row["until"], row["reason"],
-                          row["hides_at_most"] if "hides_at_most" in row.keys() else None)  # noqa: SIM118
-                for row in self._rows("gaps")]
+        return self._made("gaps", lambda row: GapMarked(
+            row["pbx"], int(row["since"]), None if row["until"] is None else int(row["until"]), row["reason"],
+            row["hides_at_most"] if "hides_at_most" in row.keys() else None))  # noqa: SIM118
 
     def moments_told(self) -> list[GapTold]:
         """The moments of which a source has told every call."""
-        return [GapTold(row["pbx"], row["since"], row["until"], Quality(row["source"]), row["told_at"])
-                for row in self._rows("told")]
+        return self._made("told", lambda row: GapTold(
+            row["pbx"], int(row["since"]), int(row["until"]), Quality(row["source"]), row["told_at"]))
 
     def unaccounted(self) -> list[CallUnaccounted]:
         """The calls whose end or answer nobody saw."""
-        return [CallUnaccounted(CallId(row["call"]), row["at"], row["reason"]) for row in self._rows("unaccounted")]
+        return self._made("unaccounted", lambda row: CallUnaccounted(
+            CallId(row["call"]), int(row["at"]), row["reason"]))
 
     def audit(self) -> list[tuple[str, str, Instant]]:
         """Who did what, and when."""
-        return [(row["who"], row["what"], row["at"]) for row in self._rows("audit")]
+        return self._made("audit", lambda row: (row["who"], row["what"], int(row["at"])))
 
     def heard_until(self) -> dict[str, Instant]:
         """Until when each PBX was heard, as noted."""
-        return {row["name"].removeprefix("heard "): int(row["value"]) for row in self._rows("notes")
-                if row["name"].startswith("heard ")}
+        return dict(self._made("notes", lambda row: (row["name"].removeprefix("heard "), int(row["value"])),
+                               "WHERE name LIKE 'heard %'"))
 
     # -- inside
 
@@ -126,18 +132,29 @@ class Salvage:
                 f"SELECT * FROM {table} WHERE call_id = ? ORDER BY number", (row["id"],)).fetchall()
                 for table in ("steps", "transfers"))
             return record_of(row, tuple(map(transfer_of, transfers)), tuple(map(step_of, steps)))
-        except (sqlite3.DatabaseError, ValueError, TypeError):
+        except (sqlite3.DatabaseError, *_NO_SENSE):
             self.unread["calls"] += 1
             return None
 
-    def _rows(self, table: str, which: str = "", values: Iterable[str] = ()) -> list[sqlite3.Row]:
-        found: list[sqlite3.Row] = []
+    def _made(self, table: str, make: Callable[[sqlite3.Row], Made], which: str = "", values: Iterable[object] = ()
+              ) -> list[Made]:
+        """What the rows of a table say, as far as they can be read and say anything; an older slmon may have none."""
+        found: list[Made] = []
+        if table not in self._tables:
+            return found
         try:
-            found.extend(self._connection.execute(f"SELECT * FROM {table} {which}", tuple(values)))
-        except sqlite3.DatabaseError as error:
-            if broken(error):                      # else an older slmon has no such table
-                self.unread[table] += 1
+            for row in self._connection.execute(f"SELECT * FROM {table} {which}", tuple(values)):
+                try:
+                    found.append(make(row))
+                except _NO_SENSE:
+                    self.unread[table] += 1
+        except sqlite3.DatabaseError:
+            self.unread[table] += 1
         return found
+
+
+def _heard_or_told(row: sqlite3.Row) -> CallRecord | Account:
+    return record_from(row["told"]) if row["source"] == Quality.LIVE else account_from(row["told"])
 
 
 @contextmanager
@@ -157,9 +174,10 @@ def salvaging(path: Path) -> Iterator[Salvage]:
         except sqlite3.DatabaseError as error:
             if not broken(error):
                 raise                              # else its version is past reading, and its calls may not be
-        if "calls" not in db.table_names():
+        tables = frozenset(db.table_names())
+        if "calls" not in tables:
             raise StoreError(f"{path}: is no database of slmon's")
-        yield Salvage(connection)
+        yield Salvage(connection, tables)
 
 
 @contextmanager
@@ -167,16 +185,14 @@ def _readable(path: Path) -> Iterator[Path]:
     """The file itself; where a journal lies beside it a copy of both, for SQLite writes to what it reads with one."""
     if not path.is_file():
         raise StoreError(f"{path}: there is no such file")
-    journals = [each for each in (Path(f"{path}{companion}") for companion in COMPANIONS[:1])
-                if each.exists() and each.stat().st_size]
-    if not journals:
+    journal = Path(f"{path}{JOURNAL}")
+    if not (journal.exists() and journal.stat().st_size):
         yield path
         return
     with TemporaryDirectory(prefix="slmon-") as folder:
         copy = Path(folder) / "copy.db"
         copyfile(path, copy)
-        for journal in journals:
-            copyfile(journal, f"{copy}{COMPANIONS[0]}")
+        copyfile(journal, f"{copy}{JOURNAL}")
         yield copy
 
 

@@ -22,7 +22,8 @@ BUSY_SECONDS = 1.0
 STEPS_BETWEEN_LOOKS = 10_000      # of SQLite's, until a check sees that it is to end
 JOURNAL_BYTES = 16_000_000
 BROKEN = ".broken-"
-COMPANIONS = ("-wal", "-shm")
+JOURNAL = "-wal"
+COMPANIONS = (JOURNAL, "-shm")
 
 migrations = Migrations("slmon")
 """Names are for good: what has run on a house's database is never changed, only followed by another."""
