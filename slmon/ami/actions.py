@@ -9,8 +9,8 @@ import re
 from asterisk.ami.action import Action, SimpleAction  # type: ignore[import-untyped]
 from asterisk.ami.response import Response  # type: ignore[import-untyped]
 
-__all__ = ["ALLOWED", "Action", "NotAllowed", "Response", "action", "challenge", "login_with_proof",
-           "login_with_secret", "spoken"]
+__all__ = ["ALLOWED", "HARMFUL", "Action", "NotAllowed", "Response", "action", "challenge", "login_with_proof",
+           "login_with_secret", "message", "spoken"]
 
 ALLOWED = frozenset({"Challenge", "Login", "Logoff", "Ping", "CoreSettings", "CoreStatus", "CoreShowChannels",
                      "QueueStatus", "DeviceStateList", "ListCommands"})
@@ -59,3 +59,9 @@ def spoken(said: Action, action_id: str) -> bytes:
         if _UNSPEAKABLE.search(header) or _UNSPEAKABLE.search(str(value)):
             raise NotAllowed(f"the action {said.name}: {_UNSPEAKABLE.sub('?', header)} holds a line break")
     return f"{said}\r\n".encode()
+
+
+def message(answer: Response) -> str:
+    """What the PBX says to an action, fit for a terminal."""
+    text = str(answer.keys.get("Message", "no reason given"))
+    return "".join(char if char.isprintable() else "?" for char in text[:120])

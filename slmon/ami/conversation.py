@@ -53,7 +53,7 @@ class Listener(Protocol):
     def on_reload(self) -> None:
         """The PBX has read its configuration again."""
 
-    def on_damage(self, reason: str) -> None:
+    def on_damage(self) -> None:
         """Some of the stream is lost."""
 
 
@@ -183,7 +183,7 @@ class Conversation(asyncio.Protocol):
         elif isinstance(item, Reply):
             self._note_reply(item)
         elif isinstance(item, Damaged):
-            self._listener.on_damage(item.reason)
+            self._listener.on_damage()
         return True
 
     def _greet(self, item: Item) -> None:

@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 import structlog
 
 from slmon.ami import actions
-from slmon.ami.actions import Action, Response
+from slmon.ami.actions import Action, Response, message
 from slmon.ami.clock import PbxClock
 from slmon.ami.connect import PbxAccess, Port, Refused
 from slmon.ami.conversation import Conversation, LinkLost, NotAmi
-from slmon.ami.lists import Lists, message
+from slmon.ami.lists import Lists
 from slmon.ami.state import Complaint, LinkState, LinkStatus
 from slmon.ami.timing import BackOff, Timing
 from slmon.core.events import Event, SnapshotTaken, StreamLost
@@ -149,7 +149,7 @@ class Link:
         if self._lists is not None:
             self._lists.want_queues()
 
-    def on_damage(self, reason: str) -> None:
+    def on_damage(self) -> None:
         """Some of the stream is lost; the translator has said so to the core."""
         self._damages.append(self._monotonic())
         self.resync()

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from slmon.ami import actions
-from slmon.ami.actions import Response
+from slmon.ami.actions import Response, message
 from slmon.ami.conversation import Conversation
 from slmon.ami.state import Complaint
 from slmon.ami.timing import Timing
@@ -137,9 +137,3 @@ class Lists:
         self._processed = processed
         if handled or self._conversation.calls_heard:
             self._link.complain(Complaint.NO_CALLS, not self._conversation.calls_heard)
-
-
-def message(answer: Response) -> str:
-    """What the PBX says to an action, fit for a terminal."""
-    text = str(answer.keys.get("Message", "no reason given"))
-    return "".join(char if char.isprintable() else "?" for char in text[:120])

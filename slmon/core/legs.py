@@ -23,7 +23,7 @@ class Legs(Company, Resync):
         if known is not None:
             if event.at - known.started_at < SAME_CALL:
                 return                                   # told twice
-            self._lose_leg(known, event.at)
+            self._lose_leg(known)
         if len(self.wiring) >= MOST_LEGS:                # nothing is known of it until the switch lists what is there
             self._stream_lost(ev.StreamLost(event.at, event.at, "more channels than can be followed"))
             return
@@ -71,7 +71,7 @@ class Legs(Company, Resync):
         if leg is None:
             return
         if event.state is LegState.RING and leg.caller_at_door is not None and not leg.rung:   # chan_sip and others
-            leg.context, leg.exten = leg.context, leg.exten or event.exten
+            leg.exten = leg.exten or event.exten
             self._arrive(leg, leg.caller_at_door)
             leg.caller_at_door = None
         leg.state = event.state

@@ -167,12 +167,12 @@ class Merging:
             None if told.answered_at is None else (told.answered_at, told.answered_at + account.slack))
         if between is None:
             return None
-        (low, high), (early, late) = between, self._rough_arrival(record)
+        (low, high), (early, late) = between, self._rough_arrival()
         return (None if low is None else max(record.arrived_at, low - late),
                 None if high is None else max(record.arrived_at, high + early))
 
-    def _rough_arrival(self, record: CallRecord) -> tuple[int, int]:
-        """By how much the ring-in may have been earlier, and later, than the record says."""
+    def _rough_arrival(self) -> tuple[int, int]:
+        """By how much the ring-in may have been earlier, and later, than is known."""
         if self._source is not None:
             return 0, self._source.slack
         if self._arrival_heard or self._arrival_told:

@@ -107,7 +107,7 @@ class Resync(CallBook):
         if not call.is_answered:
             call.outcome = Outcome.LOST
 
-    def _lose_leg(self, leg: Leg, at: Instant) -> None:
+    def _lose_leg(self, leg: Leg) -> None:
         """Its id was given to another leg: the earlier one is long gone."""
         call = self._by_leg.get(leg.id)
         if call is not None:
