@@ -220,6 +220,16 @@ def test_cdr_is_read_with_whatever_columns_it_has_and_a_userfield_is_no_id(more,
     assert len(unread) == (linked is None)
 
 
+def test_of_a_transfer_to_the_park_queue_log_does_not_tell_whether_anybody_fetched_it():
+    lines = [f"179542003{at}|pbx1-1.1|dagpenge|Anne|{words}".encode() for at, words in enumerate(
+        ["ENTERQUEUE||70", "CONNECT|1|pbx1-1.2|1", "BLINDTRANSFER|700|from-internal|1|1|1"])]
+    elsewhere = lines[2].replace(b"700", b"203")
+    doors = recording("smoke").board().doors
+    transfers = [account.record.transfers for told in (lines, [*lines[:2], elsewhere])
+                 for account in queue_log_accounts(told, "pbx1", doors, lambda call, at: True)]
+    assert [[each.to for each in some] for some in transfers] == [[], ["203"]]
+
+
 def test_a_file_that_cannot_be_read_is_named(tmp_path):
     of = recording("smoke")
     with pytest.raises(SourceError, match=r"missing.csv: no such file"):

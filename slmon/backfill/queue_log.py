@@ -15,6 +15,7 @@ from slmon.core.site import Doors, LineKind
 
 _SECOND_LESS_ONE = SECOND - 1
 _DAY = 24 * 3600 * SECOND
+_PARK = b"700"                     # `parkext` of Asterisk's res_parking, unless it is set
 _MOST = 200_000                    # callers kept in mind at once
 
 
@@ -119,6 +120,8 @@ def _tell(caller: _Caller, at: Instant, queue: bytes, word: bytes, words: list[b
             caller.outcome = Outcome.ANSWERED
         case b"ABANDON":
             caller.ended_at, caller.ended_by, caller.outcome = at, EndedBy.MEMBER, Outcome.ABANDONED
+        case b"BLINDTRANSFER" if words[:1] == [_PARK]:
+            pass                                     # a parking, or what becomes of it, only other sources tell
         case b"BLINDTRANSFER":
             to = words[0].decode("utf-8", "replace") if words else ""
             survey = any(line.kind is LineKind.SURVEY and line.has(to) for line in doors.lines)
