@@ -404,6 +404,17 @@ def test_a_listed_channel_without_an_id_is_none():
     assert [leg.leg for leg in snapshot.legs] == ["1.1"]
 
 
+def test_a_listed_channel_in_a_bridge_that_only_parks_stands_in_none():
+    bridges = (listed("BridgeListItem", BridgeUniqueid="lot", BridgeTechnology="holding_bridge")
+               + listed("BridgeListItem", BridgeUniqueid="talk", BridgeTechnology="native_rtp"))
+    channels = (listed("CoreShowChannel", Uniqueid="1.1", BridgeId="lot")
+                + listed("CoreShowChannel", Uniqueid="1.2", BridgeId="talk"))
+    [snapshot] = Translator().translate(AmiStream(VOCABULARY).feed(
+        BANNER + event("Hangup", Timestamp="100.5") + bridges + listed("BridgeListComplete") + channels
+        + listed("CoreShowChannelsComplete")))[1:]
+    assert [leg.bridge for leg in snapshot.legs] == ["", "talk"]
+
+
 @pytest.mark.parametrize(("leg", "age", "began"), [
     ("pbx1-1795662138.140", "00:00:04", 139),            # moved into a consultation of four seconds
     ("1795662138.140", "00:01:00", 139), ("pbx1-1795662138.140", "00:00:08", 138.9),

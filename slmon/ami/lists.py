@@ -6,6 +6,7 @@ all events.
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol
 
 from slmon.ami import actions
@@ -103,6 +104,7 @@ class Lists:
         """All lists; on a new connection the channels last, which make one snapshot of all. False: not all came."""
         started = await self._ask("CoreStatus", Complaint.NOT_READY)
         again = self.channels_listed             # then the channels first, for queues tell of channels that are known
+        await self._ask_bridges()
         channels = again and await self._ask("CoreShowChannels", Complaint.NOT_READY)
         queues = await self._ask("QueueStatus", Complaint.NO_QUEUES)
         devices = await self._ask("DeviceStateList", Complaint.NO_DEVICES)
@@ -111,6 +113,11 @@ class Lists:
         if self._refused and not (self._link.is_trusted and self.channels_listed):
             self._link.on_unlisted()
         return started and queues and devices and channels
+
+    async def _ask_bridges(self) -> None:
+        """Which bridges only park: the channels' list puts all in them together. Not every PBX tells."""
+        with suppress(TimeoutError):
+            await self._conversation.ask(actions.action("BridgeList"), self._timing.action, whole_list=True)
 
     async def _ask(self, name: str, otherwise: Complaint) -> bool:
         """Ask for one list. True: it came, or it will never come."""

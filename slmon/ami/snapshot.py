@@ -13,6 +13,8 @@ LISTS: dict[str, tuple[str, ...]] = {
         "CoreShowChannel": ("Channel", "ChannelState", "CallerIDNum", "Context", "Exten", "Uniqueid", "Linkedid",
                             "Application", "Duration", "BridgeId", "ConnectedLineNum"),
         "CoreShowChannelsComplete": ("EventList", "ListItems"),
+        "BridgeListItem": ("BridgeUniqueid", "BridgeTechnology"),
+        "BridgeListComplete": ("EventList",),
         "QueueMember": ("Queue", "Location", "StateInterface", "Status", "Paused"),
         "QueueEntry": ("Queue", "Uniqueid", "Wait"),
         "QueueStatusComplete": ("EventList",),
@@ -21,6 +23,7 @@ LISTS: dict[str, tuple[str, ...]] = {
 }
 """The items of the lists, and the headers read of them."""
 
+HOLDING = "holding_bridge"    # the technology of a bridge in which nobody hears anybody
 _NOBODY = "<unknown>"    # of the other side of a leg, until a phone has rung for it
 _REMEMBERED = 16         # lists that were complete
 _UNDER_WAY = 4           # lists of a kind that come in at once; nobody asks for more
@@ -35,7 +38,7 @@ class SnapshotAssembly:
     """One connection's lists.
 
     The channel list makes the snapshot; queues and devices listed before it are part of it, those listed later come
-    as a snapshot without legs.
+    as a snapshot without legs. A leg in a bridge that by the bridges listed before only parks is said to be in none.
     """
 
     def __init__(self) -> None:
@@ -45,6 +48,8 @@ class SnapshotAssembly:
         self._devices: dict[str, list[DeviceChanged]] = {}
         self._queues_listed: tuple[tuple[SnapshotCaller, ...], tuple[MemberChanged, ...]] | None = None
         self._devices_listed: tuple[DeviceChanged, ...] = ()
+        self._holding_listed: dict[str, list[str]] = {}
+        self._holding: frozenset[str] = frozenset()      # bridges that only park legs, by the last list of bridges
         self._channels_seen = False
         self._complete: deque[tuple[str, str]] = deque(maxlen=_REMEMBERED)
 
@@ -57,11 +62,16 @@ class SnapshotAssembly:
             self._complete.append((name, action))
         match name:
             case "CoreShowChannel" if values[7]:         # its Uniqueid
-                _add(self._legs, action, _leg(rest, at))
+                leg = _leg(rest, at)
+                _add(self._legs, action, leg._replace(bridge="") if leg.bridge in self._holding else leg)
+            case "BridgeListItem" if rest[1] == HOLDING:
+                _add(self._holding_listed, action, rest[0])
+            case "BridgeListComplete":
+                self._holding = frozenset(self._holding_listed.pop(action, ()))
             case "QueueEntry":
-                queue, leg, wait = rest
+                queue, entered, wait = rest
                 joined_at = at - (_number(wait) or 0) * SECOND
-                _add(self._callers, action, SnapshotCaller(leg, queue, joined_at))
+                _add(self._callers, action, SnapshotCaller(entered, queue, joined_at))
             case "QueueMember":
                 queue, interface, device, status, paused = rest
                 _add(self._members, action, MemberChanged(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from slmon.ami.snapshot import LISTS, SnapshotAssembly
+from slmon.ami.snapshot import HOLDING, LISTS, SnapshotAssembly
 from slmon.ami.wire import Damaged, Item, Message, Reply
 from slmon.core import events as core
 from slmon.core.events import Event, LegState, ParkChange
@@ -108,7 +108,7 @@ _MAKE: dict[str, Callable[[Instant, tuple[str, ...]], Event]] = {
     "DialBegin": lambda at, v: core.DialStarted(at, v[1], v[2], v[4], v[5], v[3]),
     "DialEnd": lambda at, v: core.DialEnded(at, v[1], v[2], v[4], v[5], v[3], v[6]),
     "BridgeEnter": lambda at, v: core.BridgeEntered(
-        at, v[6], v[7], v[1], v[3] == "holding_bridge" or v[2] == "holding", v[4], v[5]),
+        at, v[6], v[7], v[1], v[3] == HOLDING or v[2] == "holding", v[4], v[5]),
     "BridgeLeave": lambda at, v: core.BridgeLeft(at, v[2], v[3], v[1]),
     "LocalBridge": lambda at, v: core.LocalPaired(at, v[1], v[2], v[3], v[4], v[5], v[6]),
     "QueueCallerJoin": lambda at, v: core.QueueJoined(at, v[3], v[4], v[5], v[1], v[2]),

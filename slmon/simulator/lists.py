@@ -65,6 +65,12 @@ def _channels(pbx: Pbx, action_id: str) -> bytes:
     return _list(action_id, "Channels will follow", items, "CoreShowChannelsComplete")
 
 
+def _bridges(pbx: Pbx, action_id: str) -> bytes:
+    bridges = {channel.bridge.uniqueid: channel.bridge for channel in pbx.channels.values() if channel.bridge}
+    items = (f"Event: BridgeListItem\r\nActionID: {action_id}\r\n{bridge.text()}\r\n" for bridge in bridges.values())
+    return _list(action_id, "Bridge listing will follow", items, "BridgeListComplete")
+
+
 def _duration(pbx: Pbx, channel: Channel) -> str:
     minutes, seconds = divmod((pbx.clock.now - channel.since) // SECOND, 60)
     hours, minutes = divmod(minutes, 60)
@@ -152,6 +158,7 @@ _ANSWERS: dict[str, Callable[[Pbx, str], bytes]] = {
     "ping": _ping,
     "coresettings": _core_settings,
     "corestatus": _core_status,
+    "bridgelist": _bridges,
     "coreshowchannels": _channels,
     "status": _status,
     "queuestatus": _queues,
