@@ -536,6 +536,8 @@ OUTCOMES = {
                              Outcome.TURNED_AWAY, EndedBy.PBX),
     "busy tone": (WAITED + leaves(at=110) + runs("c1", 110, "Busy") + hangs_up("c1", 115),
                   Outcome.TURNED_AWAY, EndedBy.MEMBER),
+    "busy line": (WAITED + leaves(at=110) + state("c1", 110, LegState.BUSY) + hangs_up("c1", 110.1),
+                  Outcome.TURNED_AWAY, EndedBy.MEMBER),
     "voicemail after a wait": (WAITED + runs("c1", 110, "Goto", "vm") + hangs_up("c1", 130),
                                Outcome.VOICEMAIL, EndedBy.MEMBER),
     "voicemail by context": (WAITED + hangs_up("c1", 130, "vm"), Outcome.VOICEMAIL, EndedBy.MEMBER),

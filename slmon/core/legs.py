@@ -82,6 +82,7 @@ class Legs(Company, Resync):
         call = self._by_leg.get(leg.id)
         if call is not None:
             self._came_through(call, event.context)
+            call.sent_away = call.sent_away or event.state is LegState.BUSY
 
     def _hangup_requested(self, event: ev.HangupRequested) -> None:
         leg = self.wiring.legs.get(event.leg)
