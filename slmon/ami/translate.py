@@ -205,7 +205,7 @@ class Translator:
         if isinstance(item, Reply):
             return _status(item, at)
         if isinstance(item, Damaged):
-            return [core.StreamLost(at, at, item.reason)]
+            return [core.StreamLost(at, at, item.reason, goes_on=True)]
         return []
 
 

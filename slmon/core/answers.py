@@ -5,7 +5,7 @@ A call is answered when a phone with a person at it hears the member; dialling o
 
 from slmon.core import events as ev
 from slmon.core.call import Call
-from slmon.core.callbook import SETTLE, CallBook, Due
+from slmon.core.callbook import PASSED_ON_SOONEST, SETTLE, CallBook, Due
 from slmon.core.facts import CONNECTING, Place, Quality
 from slmon.core.instant import SECOND, Instant
 from slmon.core.wiring import Leg
@@ -15,6 +15,8 @@ ACCEPTED_BY_KEY = SECOND // 4       # so soon after the key the member hears the
 
 class Answers(CallBook):
     """Who picked up for a call, and when it is answered by that."""
+
+    _sees_dialplan = False       # this login is told what the dialplan does
 
     def _put_together(self, call: Call, joined: list[Leg], at: Instant) -> None:
         """Answered, if somebody is really there on both sides."""
@@ -60,8 +62,13 @@ class Answers(CallBook):
         """Between when the phone was picked up, where nobody was told the moment, or this may not be the first one."""
         if call.unsure_since is not None:
             return call.unsure_since, self._pick_up(call, desk, at)
+        if self._listed_since is None and call.unheard_since is not None and (
+                desk.started_at - call.unheard_since >= PASSED_ON_SOONEST):      # rung since, and maybe not the first
+            return min(call.unheard_since, call.connecting_since or at), self._pick_up(call, desk, at)
         if desk.picked_up_at is not None and desk.call is call:
-            return None if self._listed_since is None else (desk.picked_up_at, at)   # by a key, or only announced to?
+            if self._listed_since is not None:
+                return desk.picked_up_at, at             # by a key, or only announced to?
+            return self._announced_unseen(desk, at)
         if self._listed_since is None:
             return desk.up_between if desk.call is call else None
         # Whoever is there now need not have been the first: it may have been answered and passed on unseen.
@@ -69,11 +76,16 @@ class Answers(CallBook):
         since = self._listed_since if call.connecting_since is None else min(self._listed_since, call.connecting_since)
         return (call.arrived_at if unheard_of else since), at
 
+    def _announced_unseen(self, desk: Leg, at: Instant) -> tuple[Instant, Instant] | None:
+        """Where nobody saw its line go up, before its dialling ended: was it announced to, or asked for a key?"""
+        accepted = desk.key_at is not None and at - desk.key_at <= ACCEPTED_BY_KEY
+        return None if desk.up_between is None or accepted else (desk.up_between[0], at)
+
     def _line_up(self, leg: Leg, at: Instant) -> None:
         """A phone was picked up, or the switch answered. An announcement to the desk may come before DialEnded."""
         leg.up_at = at
         call = leg.call
-        if leg.rung and leg.shows_dialplan and call is not None and call.asked_at is not None:
+        if leg.rung and self._sees_dialplan and call is not None and call.asked_at is not None:
             self._connecting(call, leg, at)
 
     def _key_pressed(self, event: ev.KeyPressed) -> None:

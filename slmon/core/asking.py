@@ -3,14 +3,13 @@
 from slmon.core import events as ev
 from slmon.core.answers import Answers
 from slmon.core.call import MAX_STEPS, Call
-from slmon.core.callbook import SETTLE, Due
+from slmon.core.callbook import SETTLE, VOICEMAIL_APPLICATIONS, Due
 from slmon.core.facts import CallAsked, CallQueued, Place
 from slmon.core.handovers import HandOvers
 from slmon.core.instant import Instant
 from slmon.core.site import Meaning
 from slmon.core.wiring import Leg
 
-_VOICEMAIL_APPLICATIONS = frozenset({"VoiceMail", "Voicemail", "MiniVM", "MinivmRecord"})
 _ASKING = frozenset({"Queue", "Dial", "RetryDial"})          # these may refuse without any event of their own
 _SENDING_AWAY = frozenset({"Busy", "Congestion"})
 # What makes whoever picked up press a key before the call is theirs ("press 1 to accept").
@@ -65,7 +64,7 @@ class Asking(HandOvers, Answers):
             return
         dest.dial_answered = True
         # Announced to (Dial's A) the phone was picked up before; one that had to press a key was not, until it did.
-        announced = dest.shows_dialplan and dest.up_at is not None and dest.key_asked_at is None
+        announced = self._sees_dialplan and dest.up_at is not None and dest.key_asked_at is None
         dest.picked_up_at = dest.up_at if announced and dest.rung else event.at
         dialler = self.wiring.legs.get(event.leg)
         if dialler is not None and dialler.call is not None and not self._is_human(dialler):
@@ -117,6 +116,7 @@ class Asking(HandOvers, Answers):
         return leg.call if leg.met is leg.call or not leg.call.is_answered else None
 
     def _dialplan_ran(self, event: ev.DialplanRan) -> None:
+        self._sees_dialplan = True
         leg = self.wiring.legs.get(event.leg)
         if leg is None:
             return
@@ -137,7 +137,7 @@ class Asking(HandOvers, Answers):
         self._came_through(call, event.context)
         if event.application in _ASKING and not call.is_answered:
             call.ask_tried_at = event.at
-        elif event.application in _VOICEMAIL_APPLICATIONS:
+        elif event.application in VOICEMAIL_APPLICATIONS:
             call.meaning = Meaning.VOICEMAIL
             call.step(event.at, Meaning.VOICEMAIL.value, event.context)
         elif event.application in _SENDING_AWAY:
@@ -145,11 +145,10 @@ class Asking(HandOvers, Answers):
 
     def _desk_ran(self, leg: Leg, event: ev.DialplanRan) -> None:
         """The dialplan does something with a leg that is not the member's."""
-        leg.shows_dialplan = True
         call = leg.call
         if call is None:
             return
-        if leg.is_pipe and event.application in _VOICEMAIL_APPLICATIONS:
+        if leg.is_pipe and event.application in VOICEMAIL_APPLICATIONS:
             call.meaning = Meaning.VOICEMAIL
             call.step(event.at, Meaning.VOICEMAIL.value, event.context)
         elif leg.rung and event.application in _ASKING_KEYS:

@@ -59,7 +59,7 @@ class Call:
         "ended_at", "ended_by", "excluded", "found_at", "goal", "hand_overs", "holder", "id", "in_hours",
         "known_waiting_at", "last_company_at", "leg", "line", "links", "meaning", "outcome", "parking", "pbx",
         "place", "quality", "queue_left_at", "queued_in", "queues", "sent_away", "steps", "stirred_at", "talking_at",
-        "unsure_since", "verdict", "went_on",
+        "unheard_since", "unsure_since", "verdict", "went_on",
     )
 
     def __init__(self, call: CallId, pbx: str, leg: Leg, line: Line | None, in_hours: bool, goal: Goal,
@@ -101,6 +101,7 @@ class Call:
         self.connecting_since: Instant | None = None   # when a desk picked up that may have the call now
         self.known_waiting_at: Instant | None = None   # the last moment it was surely not answered
         self.unsure_since: Instant | None = None       # from then on it may have been answered and passed on unheard
+        self.unheard_since: Instant | None = None      # the gap's beginning, until the switch lists what is there
         self.meaning: Meaning | None = None            # the last telling context the member came through
         self.sent_away = False                         # the dialplan plays busy: nothing to wait for any more
         self.verdict: Verdict | None = None

@@ -51,6 +51,8 @@ CONFIRM = SECOND                # the park extension shows only after the transf
 MOST_LEGS = 50_000              # at once, ended ones of the last seconds among them
 MOST_DOORS = 1000               # endpoints: a trunk is one, a peer without a name is one for each address
 MOST_LINKS = 1000               # ids that the switch ties one call to
+PASSED_ON_SOONEST = SECOND + SECOND // 2     # nobody picks up, hears what it is about, and passes the call on in less
+VOICEMAIL_APPLICATIONS = frozenset({"VoiceMail", "Voicemail", "MiniVM", "MinivmRecord"})
 MOST_OVER = 10_000              # legs that outlive their calls, remembered; the switch's list lets go of them
 
 
@@ -292,6 +294,8 @@ class CallBook(ABC):
         """The member is gone."""
         if call.ended_at is not None:
             return
+        if call.unheard_since is not None and not call.is_answered:
+            call.doubt(max(call.unheard_since, call.arrived_at))     # it may be a talk that is over
         ended_at = call.ended_at = max(at, call.arrived_at, call.answered_at or 0, call.talking_at or 0)
         call.ended_by = ended_by(call, at)
         for hand_over in call.hand_overs:
@@ -382,6 +386,10 @@ class CallBook(ABC):
     @abstractmethod
     def _asked(self, call: Call, at: Instant) -> None:
         """The member waits for a human from here on."""
+
+    @abstractmethod
+    def _connecting(self, call: Call, leg: Leg, at: Instant) -> None:
+        """A phone was picked up for the call, and is not put through yet."""
 
     @abstractmethod
     def _not_connected(self, call: Call, at: Instant) -> None:

@@ -298,11 +298,15 @@ class SwitchStopping(NamedTuple):
 
 
 class StreamLost(NamedTuple):
-    """From `since` on there is no trustworthy event stream: link down, frame damaged."""
+    """From `since` on there is no trustworthy event stream: link down, frame damaged.
+
+    `goes_on`: the stream itself was not interrupted, only what was damaged is missing.
+    """
 
     at: Instant
     since: Instant
     reason: str
+    goes_on: bool = False
 
 
 class SnapshotLeg(NamedTuple):

@@ -205,6 +205,8 @@ class HandOvers(CallBook):
         if not call.company:
             call.last_company_at = at
             self._due(at + CONFIRM, Due.APART, call)
+        elif call.holder is None and len(call.company) == 1:
+            call.holder = next(iter(call.company.values()))
         elif call.holder in left:
             stayed = next(iter(call.company.values()))
             if self._listed_since is not None:

@@ -1,12 +1,14 @@
 """Rules of not knowing: gaps, restarts of the switch, and what its lists tell after them."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from slmon.core.call import Call
 from slmon.core.callbook import (
     LISTED_SLACK,
+    PASSED_ON_SOONEST,
     SEAL_AFTER,
     SETTLE,
+    VOICEMAIL_APPLICATIONS,
     CallBook,
     Due,
 )
@@ -35,9 +37,10 @@ from slmon.core.facts import (
 )
 from slmon.core.hidden import CallCount
 from slmon.core.instant import SECOND, Instant, seconds_between
+from slmon.core.site import Meaning
 from slmon.core.wiring import Leg
 
-PASSED_ON_SOONEST = SECOND + SECOND // 2     # nobody picks up, hears what it is about, and passes the call on in less
+_PARK = "Park"
 _RUNG = frozenset({"AppDial", "AppDial2", "AppQueue"})       # what the switch says a dialled leg is doing
 
 
@@ -55,11 +58,15 @@ class Resync(CallBook):
             self._gap_set_by = self.set_by
             self._gap_since, self._gap_reason = event.since, event.reason
             self._say(GapMarked(self.pbx, event.since, None, event.reason))
+            if not event.goes_on:
+                for call in self.calls.values():
+                    call.unheard_since = event.since
 
     def _close_gap(self, at: Instant) -> None:
         if self._gap_since is not None:
             self._say(GapMarked(self.pbx, self._gap_since, at, self._gap_reason, self.hidden.gap_over()))
             for call in self.calls.values():
+                call.unheard_since = None
                 if call.ended_at is None and call.arrived_at < at:
                     call.step(max(self._gap_since, call.arrived_at), UNHEARD,
                               f"{seconds_between(max(self._gap_since, call.arrived_at), at):.6f}")
@@ -150,6 +157,7 @@ class Resync(CallBook):
             self._rung_unseen(each)
         for each, leg in zip(legs, listed, strict=True):
             leg.listed_at = at
+            leg.parked = leg.parked or each.application == _PARK
             if leg.bridge is not None and leg.bridge != each.bridge:
                 self.wiring.leave(leg)
             if each.bridge:
@@ -157,6 +165,9 @@ class Resync(CallBook):
         self._together_since(listed, at, seen_last)
         if seen_last is not None:
             self._doubt_who_waits({each.leg: each for each in legs}, at, seen_last)
+        for each in legs:
+            self._at_voicemail(each)
+            self._picked_up_unseen(each)
         self._let_go_of_over(legs)
 
     def _forget_unlisted(self, listed: set[LegId], at: Instant, seen_last: Instant) -> None:
@@ -227,6 +238,20 @@ class Resync(CallBook):
         if call.asked_at is None and self._is_human(leg):
             self._asked(call, max(leg.started_at, call.arrived_at))
 
+    def _picked_up_unseen(self, listed: SnapshotLeg) -> None:
+        """A desk that has picked up and is not with the member: announced to, it may be, since before the target."""
+        leg = self.wiring.legs[listed.leg]
+        if leg.rung and leg.up_between is not None and not listed.bridge and leg.call is not None:
+            self._connecting(leg.call, leg, leg.up_between[0])
+
+    def _at_voicemail(self, listed: SnapshotLeg) -> None:
+        """A member at a mailbox, directly or behind a pipe, whom nobody heard come there."""
+        leg = self.wiring.legs[listed.leg]
+        call = self._by_leg.get(leg.id) or (leg.call if leg.is_pipe else None)
+        if call is not None and not call.is_answered and listed.application in VOICEMAIL_APPLICATIONS:
+            call.meaning = Meaning.VOICEMAIL
+            call.step(self.now, Meaning.VOICEMAIL.value, listed.context)
+
     def _pair_pipes(self, listed: Iterable[Leg]) -> None:
         """The halves of a pipe share a name; nobody says again that they belong together."""
         halves = {leg.channel: leg for leg in listed if leg.is_pipe}
@@ -235,18 +260,28 @@ class Resync(CallBook):
             if two is not None and one.pair is None:
                 self.wiring.pair(one, two)
 
-    def _together_since(self, listed: Iterable[Leg], at: Instant, seen_last: Instant | None) -> None:
+    def _together_since(self, listed: Collection[Leg], at: Instant, seen_last: Instant | None) -> None:
         """Who hears whom now; since when, nobody can tell."""
         self._listed_since = at if seen_last is None else seen_last
         for leg in listed:
             call = self._by_leg.get(leg.id)
+            if call is not None and call.is_answered and call.holder is None:
+                call.holder = self._had_it(call, listed)
             if call is not None and leg.bridge is not None:
+                first = not call.is_answered
                 self._regroup(leg, at)
+                if first and len(call.company) > 1:
+                    call.holder = None                   # which of them had it first nobody heard
             elif call is not None and call.company:
                 self._company(call, {}, at)
             if call is not None and call.is_answered and not call.company:
                 self._due(at, Due.APART, call)
         self._listed_since = None
+
+    def _had_it(self, call: Call, listed: Iterable[Leg]) -> Leg | None:
+        """The leg of the desk that had the call before a restart of ours, though it may be asking somebody else now."""
+        desk = call.desks[-1 if call.hand_overs else 0] if call.desks else None
+        return next((leg for leg in listed if leg.call is call and leg.endpoint == desk and self._is_human(leg)), None)
 
     def _doubt_who_waits(self, listed: dict[LegId, SnapshotLeg], at: Instant, seen_last: Instant) -> None:
         """Who waits now may have been answered in the gap, passed on, and be waiting again."""
@@ -269,7 +304,7 @@ class Resync(CallBook):
     def _surely_unanswered(self, call: Call, listed: SnapshotLeg) -> bool:
         if listed.state is not LegState.UP:
             return True                                  # whom somebody has talked to, the switch has answered
-        if listed.met_nobody and not self._hides_who_met:
+        if listed.met_nobody and not listed.bridge and not self._hides_who_met:    # in one, it is with somebody
             return True
         meaning = self.doors.meanings.get(listed.context)
         return meaning is not None and meaning is call.meaning and call.found_at is None     # it was there before

@@ -36,8 +36,7 @@ class Leg:
 
     __slots__ = ("bridge", "call", "caller_at_door", "channel", "context", "dial_answered", "ended_at", "endpoint",
                  "exten", "hung_up_at", "id", "key_asked_at", "key_at", "kind", "linked", "listed_at", "machine", "met",
-                 "pair", "parked", "picked_up_at", "rung", "shows_dialplan", "started_at", "state", "unlisted", "up_at",
-                 "up_between")
+                 "pair", "parked", "picked_up_at", "rung", "started_at", "state", "unlisted", "up_at", "up_between")
 
     def __init__(self, leg: LegId, channel: str, linked: LegId, started_at: Instant, state: LegState) -> None:
         self.id = leg
@@ -60,7 +59,6 @@ class Leg:
         self.up_at: Instant | None = None         # when its line went up
         self.up_between: tuple[Instant, Instant] | None = None   # where nobody saw it go up
         self.picked_up_at: Instant | None = None  # when the dialling of it ended with an answer
-        self.shows_dialplan = False               # this login sees what the dialplan does with the leg
         self.key_asked_at: Instant | None = None  # when whoever picked up was asked to press a key
         self.key_at: Instant | None = None        # when whoever picked up last pressed one
         self.hung_up_at: Instant | None = None    # when its far end hung up
