@@ -311,6 +311,25 @@ def test_a_question_that_nobody_can_understand_is_taken_and_is_none(tmp_path):
     assert dict(spool.questions()) == {}
 
 
+async def test_an_answer_that_cannot_be_written_keeps_no_other_one_and_not_slmon(tmp_path, monkeypatch):
+    monkeypatch.setattr("slmon.backfill.mender.LOOK_EVERY_SECONDS", 0.05)
+    folder, spool = tmp_path / "slmon.db.backfill", Spool(tmp_path / "slmon.db")
+    with closing(CallStore(tmp_path / "slmon.db")) as store, capture_logs() as said:
+        config = load(house("reconnect", tmp_path), {})
+        mending = asyncio.create_task(Mender(config, store, None, {}, host_now, lambda calls, gaps, gone: None).run())
+        await asyncio.sleep(0)                           # it has made the folder
+        (folder / ".answer-1.json").mkdir()              # the answer cannot be written there
+        for name in ("1", "2"):
+            (folder / f"question-{name}.json").write_text("{", encoding="utf-8")
+
+        async def answered() -> bool:
+            return mending.done() or spool.answer("2") is not None
+        await until(answered)
+        assert not mending.done()
+        mending.cancel()
+    assert "a question of slmon backfill or merge cannot be answered" in [line["event"] for line in said]
+
+
 # ---- big files -----------------------------------------------------------------------------------------------------
 
 def big_log(path):

@@ -78,37 +78,37 @@ class Mender:
             return
         while True:
             await asyncio.sleep(LOOK_EVERY_SECONDS)
-            for name, question in self._spool.questions():
-                await self._answer(name, question)
+            try:
+                for name, question in self._spool.questions():
+                    self._spool.reply(name, await self._answer(question))
+            except OSError as error:
+                log.error("a question of slmon backfill or merge cannot be answered",
+                          reason=error.strerror or str(error))
             for pbx, due in tuple(self._due.items()):
                 if asyncio.get_running_loop().time() >= due.at:
                     await self._after_gap(pbx, due)
 
-    async def _answer(self, name: str, question: Question | None) -> None:
-        if question is not None and question.database is not None:
-            self._spool.reply(name, await self._merged(question.database, question.dry_run))
-            return
+    async def _answer(self, question: Question | None) -> Answer:
         pbx = None if question is None else self._pbxes.get(question.pbx)
-        if question is None or pbx is None:
-            self._spool.reply(name, Answer(error="the slmon that runs knows no such [[pbx]]; restart it"))
-            return
         try:
+            if question is not None and question.database is not None:
+                return await self._merged(question.database, question.dry_run)
+            if question is None or pbx is None:
+                return Answer(error="the slmon that runs knows no such [[pbx]]; restart it")
             sources = replace(question.sources, cel_forms=forms_of(pbx.cel_format))
             found = await self._pass(pbx, sources, None, question.dry_run)
         except (SourceError, StoreError) as error:
-            self._spool.reply(name, Answer(error=str(error)))
-        else:
-            self._spool.reply(name, Answer(found.corrected, found.added, found.lost, found.unread, found.said,
-                                           removed=found.removed))
+            return Answer(error=str(error))
+        except Exception:                                # a mistake of ours: it must not end the listening
+            log.exception("a question of slmon backfill or merge could not be answered")
+            return Answer(error="the slmon that runs met a mistake of its own; its log tells which")
+        return Answer(found.corrected, found.added, found.lost, found.unread, found.said, removed=found.removed)
 
     async def _merged(self, database: Path, dry_run: bool) -> Answer:
         """What another database made of this one; the boards know."""
         followed = frozenset(call for board in self._boards.values() for call in board.calls)
-        try:
-            await asyncio.to_thread(self._store.flush, AGAIN_SECONDS)
-            found = await asyncio.to_thread(merge, self._store, database, self._now(), followed.__contains__, dry_run)
-        except StoreError as error:
-            return Answer(error=str(error))
+        await asyncio.to_thread(self._store.flush, AGAIN_SECONDS)
+        found = await asyncio.to_thread(merge, self._store, database, self._now(), followed.__contains__, dry_run)
         if not dry_run:
             self._mended(found.records, found.gaps, [])
         return Answer(found.corrected, found.added, unread=found.unread, said=found.words())
@@ -120,6 +120,9 @@ class Mender:
             told = await asyncio.to_thread(self._all_told, pbx, due)
         except (SourceError, StoreError, OSError) as error:
             log.error("what happened in a gap cannot be read", pbx=pbx, reason=str(error))
+            told = False
+        except Exception:                                # as above
+            log.exception("what happened in a gap could not be understood", pbx=pbx)
             told = False
         else:
             for words in found.said:
@@ -145,7 +148,7 @@ class Mender:
         found = await asyncio.to_thread(self._look, pbx, sources, since, frozenset(followed))
         found.calls = [each for each in found.calls if each.record.call not in followed]
         if not dry_run:
-            found.keep(self._store, self._now())
+            await asyncio.to_thread(found.keep, self._store, self._now())
             await asyncio.to_thread(self._store.flush, AGAIN_SECONDS)
             self._mended([each.record for each in found.calls if each.stored != each.record],
                          await asyncio.to_thread(self._gaps_told, found),

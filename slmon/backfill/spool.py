@@ -87,7 +87,11 @@ class Spool:
     def questions(self) -> Iterator[tuple[str, Question | None]]:
         """Take every question that waits; None: it cannot be understood."""
         for path in sorted(self._folder.glob("question-*.json")):
-            taken = path.rename(path.with_name(path.name.replace("question", "taken")))
+            taken = path.with_name(path.name.replace("question", "taken"))
+            try:
+                path.rename(taken)
+            except FileNotFoundError:                    # whoever asked waits no more
+                continue
             yield path.stem.removeprefix("question-"), _question(taken)
 
     def reply(self, name: str, answer: Answer) -> None:
