@@ -15,6 +15,12 @@ IMPURE_MODULES = {
     "secrets", "select", "selectors", "shutil", "signal", "socket", "sqlite3", "ssl", "subprocess", "tempfile",
     "threading", "time", "tomllib", "urllib", "uuid", "warnings",
 }
+MAY_KNOW = {        # rooms that stand side by side, and what stands below them
+    "ami": {"addresses", "core"},
+    "store": {"core", "privacy"},
+    "web": {"addresses", "core"},
+    "simulator": {"core"},
+}
 IMPURE_CALLS = {"open", "print", "input", "exec", "eval", "now", "utcnow", "today", "monotonic", "perf_counter"}
 
 
@@ -82,6 +88,13 @@ def test_every_module_says_what_it_hides(path: Path):
 def test_the_web_reads_figures_and_makes_no_facts(path: Path):
     assert not {module for module in imported(path)
                 if module.startswith(("slmon.ami", "slmon.core.switchboard"))}
+
+
+@pytest.mark.parametrize("room", MAY_KNOW)
+def test_a_room_knows_only_what_stands_below_it(room: str):
+    known = {module.split(".")[1] for path in (SLMON / room).glob("*.py") for module in imported(path)
+             if module.startswith("slmon.")}
+    assert known - {room} <= MAY_KNOW[room]
 
 
 def test_only_the_door_of_the_wire_knows_the_package_that_speaks_ami():
