@@ -6,7 +6,8 @@ import lzma
 import os
 import re
 import tracemalloc
-from contextlib import closing
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -265,27 +266,34 @@ async def test_after_a_gap_slmon_reads_the_logs_that_it_knows_of_by_itself(tmp_p
             await until(mended, [])
 
 
-async def test_a_log_that_cannot_be_read_yet_is_read_when_it_can(tmp_path, monkeypatch):
+@asynccontextmanager
+async def mending_soon(of, config: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[CallStore]:
+    """What mends the store after a gap, as the daemon runs it but for its pauses; the gap is over now."""
     for seconds in ("LOOK_EVERY_SECONDS", "SETTLED_SECONDS", "AGAIN_SECONDS", "LONGEST_PAUSE_SECONDS"):
         monkeypatch.setattr(f"slmon.backfill.mender.{seconds}", 0.05)
-    of = heard("reconnect", tmp_path)
-    log = tmp_path / "cel.csv"
-    with closing(CallStore(tmp_path / "slmon.db")) as store, capture_logs() as said:
+    with closing(CallStore(config.with_name("slmon.db"))) as store:
         (gap,) = store.gaps(0, 1 << 62)
-        config = load(house("reconnect", tmp_path, more=f'cel_file = "{log}"\n'), {})
-        mender = Mender(config, store, None, {"pbx1": of.board()}, host_now, lambda calls, gaps, gone: None)
+        mender = Mender(load(config, {}), store, None, {"pbx1": of.board()}, host_now, lambda calls, gaps, gone: None)
         mender.gap_ended("pbx1", gap.since, gap.until)
         mending = asyncio.create_task(mender.run())
-
-        async def refused() -> bool:
-            return sum("cannot be read" in line["event"] for line in said) > 1
-        await until(refused)
-        log.write_bytes(lzma.decompress((FOLDER / "reconnect" / "cel.csv.xz").read_bytes()))
-
-        async def told() -> list[Quality | None]:
-            return [gap.told_by for gap in store.gaps(0, 1 << 62)]
-        await until(told, [Quality.CEL])
+        yield store
         mending.cancel()
+
+
+async def test_a_log_that_cannot_be_read_yet_is_read_when_it_can(tmp_path, monkeypatch):
+    of = heard("reconnect", tmp_path)
+    log = tmp_path / "cel.csv"
+    config = house("reconnect", tmp_path, more=f'cel_file = "{log}"\n')
+    with capture_logs() as said:
+        async with mending_soon(of, config, monkeypatch) as store:
+            async def refused() -> bool:
+                return sum("cannot be read" in line["event"] for line in said) > 1
+            await until(refused)
+            log.write_bytes(lzma.decompress((FOLDER / "reconnect" / "cel.csv.xz").read_bytes()))
+
+            async def told() -> list[Quality | None]:
+                return [gap.told_by for gap in store.gaps(0, 1 << 62)]
+            await until(told, [Quality.CEL])
     assert wrong(of, tmp_path) == []
 
 

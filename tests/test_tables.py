@@ -13,8 +13,9 @@ import sqlalchemy
 from databases import HOUSE, PASSWORD, SERVERS, Form, clock, put, put_cdr, put_cel, put_queue_log
 from recorded import FOLDER, recording
 from running import slmon, until
+from structlog.testing import capture_logs
 from test_backfill import LOGS, heard
-from test_mending import backfill, house, quiet_pbx, wrong
+from test_mending import backfill, house, mending_soon, wrong
 from test_mending import heard as stored_heard
 
 from slmon.backfill.database import opened
@@ -200,20 +201,20 @@ def test_slmon_backfill_reads_the_tables_that_slmon_toml_names_and_says_their_zo
     assert PASSWORD not in said
 
 
-async def test_slmon_that_runs_reads_the_tables_when_asked_and_after_a_gap(servers, tmp_path):
+async def test_slmon_that_runs_reads_the_tables_when_asked_and_after_a_gap(servers, tmp_path, monkeypatch):
     put_cel(servers["sqlite"], "reconnect", FORMS["text"](servers["sqlite"]))
-    of = stored_heard("reconnect", tmp_path, connections=1)
+    of = stored_heard("reconnect", tmp_path)
     address(tmp_path, servers["sqlite"])
-    async with quiet_pbx() as server:
-        config = house("reconnect", tmp_path, server.port, 'database_file = "pbx1.database"\ncel_table = "cel"\n')
-        async with slmon("run", "--config", config) as running:
+    config = house("reconnect", tmp_path, more='database_file = "pbx1.database"\ncel_table = "cel"\n')
+    with capture_logs() as said:
+        async with mending_soon(of, config, monkeypatch):
             async def mended() -> list[str]:
                 return wrong(of, tmp_path)
             await until(mended, [])
             async with slmon("backfill", "--config", config) as asking:
                 assert await asking.ended() == 0
                 assert "0 calls corrected, 0 added" in asking.said, asking.said
-            assert "cel: its times are taken as Europe/Copenhagen" in running.said
+    assert "cel: its times are taken as Europe/Copenhagen" in [line.get("found") for line in said]
 
 
 # ---- what goes wrong -----------------------------------------------------------------------------------------------
