@@ -75,13 +75,14 @@ async def test_who_keeps_the_question_back_is_let_go_and_others_are_served():
         writer.close()
 
 
-async def test_a_board_that_was_asked_for_in_time_stays_open():
+async def test_a_board_that_was_asked_for_in_time_stays_open(monkeypatch):
+    monkeypatch.setattr("slmon.web.stream.BEAT_SECONDS", 0.2)
     async with open_house(header_seconds=0.1) as port:
         reader, writer = await connected(port)
         writer.write(b"GET /stream/odense HTTP/1.1\r\nHost: localhost\r\n")
         writer.write(b"\r\n")
         for _ in range(3):
-            await reader.readuntil(b"data: ")          # the third comes seconds later
+            await reader.readuntil(b"data: ")          # the third comes after the patience is over
         writer.close()
 
 

@@ -166,7 +166,9 @@ async def test_a_storm_of_changes_becomes_few_pictures_and_the_last_one_is_the_n
     assert seen < 50
 
 
-async def test_a_view_that_cannot_be_drawn_leaves_the_others_alone(visit: Visit) -> None:
+async def test_a_view_that_cannot_be_drawn_leaves_the_others_alone(
+        visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("slmon.web.stream.BEAT_SECONDS", 0.2)
     scenes = {"odense": Scene(), "broken": Scene(goal="no goal")}     # type: ignore[arg-type]
     client = await visit(house_of(scenes))
     async with client.get("/stream/broken") as broken, aclosing(pictures(client)) as stream:
@@ -222,7 +224,9 @@ async def test_shutting_down_ends_open_streams_without_waiting_for_them() -> Non
     assert rest.startswith(b"\n")
 
 
-async def test_the_stream_also_speaks_to_old_clients_without_chunks(visit: Visit) -> None:
+async def test_the_stream_also_speaks_to_old_clients_without_chunks(
+        visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("slmon.web.stream.BEAT_SECONDS", 0.2)
     client = await visit(house_of(Scene()))
     reader, writer = await asyncio.open_connection(client.server.host, client.server.port)
     writer.write(b"GET /stream/odense HTTP/1.0\r\nHost: localhost\r\n\r\n")
