@@ -137,6 +137,8 @@ class CallBook(ABC):
 
     def changed_calls(self) -> list[CallId]:
         """The open calls of which more is known since this was asked last, though no fact may have said so."""
+        if not self._changed:                            # asked after every read, and most tell nothing of a call
+            return []
         changed = list(self._changed)
         self._changed.clear()
         return changed

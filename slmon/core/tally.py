@@ -4,6 +4,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import compress
 from math import inf
 from operator import attrgetter
 
@@ -61,23 +62,24 @@ class Tally:
         self._count(other, -1)
 
     def _count(self, other: "Tally", sign: int) -> None:
-        for name, count in zip(_COUNTS, _counts_of(other), strict=True):
-            if count:
-                setattr(self, name, getattr(self, name) + sign * count)
+        counts = _counts_of(other)
+        for name, count in compress(zip(_COUNTS, counts, strict=True), counts):      # most are 0
+            setattr(self, name, getattr(self, name) + sign * count)
         if other.taken_over:
             self.taken_over_seconds = round(self.taken_over_seconds + sign * other.taken_over_seconds, 6)
-        for name in _COUNTERS:
-            counter: Counter[object] = getattr(self, name)
-            for key, count in getattr(other, name).items():
-                counter[key] += sign * count
-                if not counter[key]:
-                    del counter[key]
+        for name, told in zip(_COUNTERS, _counters_of(other), strict=True):
+            if told:
+                counter: Counter[object] = getattr(self, name)
+                for key, count in told.items():
+                    counter[key] += sign * count
+                    if not counter[key]:
+                        del counter[key]
 
 
 _COUNTERS = ("outcomes", "transfers", "answer_seconds")
 _FLOATS = ("longest_answer_seconds", "longest_taken_over_seconds", "taken_over_seconds")
 _COUNTS = tuple(name for name in Tally.__dataclass_fields__ if name not in _COUNTERS + _FLOATS)
-_counts_of = attrgetter(*_COUNTS)     # all at once: every fact about a call is counted, and most of its counts are 0
+_counts_of, _counters_of = attrgetter(*_COUNTS), attrgetter(*_COUNTERS)     # all at once: every fact is counted
 
 
 def merged(tallies: Iterable[Tally]) -> Tally:
