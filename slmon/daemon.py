@@ -223,11 +223,12 @@ class Daemon:
             self.changed.set()
 
     def _link_changed(self, watch: Watch, state: LinkState) -> None:
-        words = "; ".join(dict.fromkeys([*([state.reason] if state.reason else []), *sorted(state.complaints)]))
+        complaints = map(state.said, sorted(state.complaints))
+        words = "; ".join(dict.fromkeys([*([state.reason] if state.reason else []), *complaints]))
         if state.is_up:
             self.linked.set()
             self._note_heard()                                   # a kill may come before the next one is due
-        self.scoreboard.link_changed(watch.name, watch.link.now(), state.is_up, words)
+        self.scoreboard.link_changed(watch.name, watch.link.now(), state.is_up, words, state.is_whole)
         self.changed.set()
 
     def _lag_seconds(self, pbx: str) -> float:

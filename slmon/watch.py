@@ -53,6 +53,8 @@ class Watch:
                 self._untold += 1
         if self.link.state.is_up:
             self.link.complain(Complaint.NO_TRANSFERS, self._untold >= UNTOLD and not self._transfers_told)
+            unnamed = self.switchboard.elsewhere.doors_unnamed
+            self.link.complain(Complaint.NO_DOOR, bool(unnamed), unnamed)
         self._take(self, facts)
 
     def _understood(self, event: Event) -> list[Fact]:

@@ -74,6 +74,18 @@ async def test_a_right_too_many_is_named_and_no_mistake(checked_soon, tmp_path):
     assert (code, "the login may Originate, which slmon never asks for" in said) == (0, True)
 
 
+async def test_that_nobody_comes_in_through_inbound_is_said_with_where_they_do(checked_soon, tmp_path):
+    config = configured(tmp_path, 1)
+    text = config.read_text(encoding="utf-8")
+    async with AmiServer(running_day(3, host_now()), MEANT, speed=60) as pbx:
+        for written, said_of_it in ("from-trunk", "ok.*calls come in through `inbound`"), (
+                "from-trunks", "but through.* from-trunk[,;].*put it into `inbound`"):
+            meant = text.replace("port = 1\n", f"port = {pbx.port}\n")
+            config.write_text(meant.replace('"from-trunk"', f'"{written}"'), encoding="utf-8")
+            _, said = await checked_soon(config)
+            assert re.search(said_of_it, said), said
+
+
 async def test_on_a_quiet_pbx_it_says_what_only_a_call_can_show(checked_soon, tmp_path):
     day = LiveDay(7, host_now(), Rate(1e-9), desks=False)
     async with AmiServer(day, MEANT) as pbx:

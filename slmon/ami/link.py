@@ -6,6 +6,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import structlog
@@ -165,14 +166,15 @@ class Link:
         self._tell_events([SnapshotTaken(self.now(), (), None, (), ())])
         self.on_listed()
 
-    def complain(self, complaint: Complaint, holds: bool) -> None:
-        """Something is amiss with a link that is up, or is no longer."""
-        complaints = self.state.complaints
-        if holds is not (complaint in complaints):
+    def complain(self, complaint: Complaint, holds: bool, unnamed: tuple[str, ...] = ()) -> None:
+        """Something is amiss with a link that is up, or is no longer. `unnamed`: the contexts of NO_DOOR."""
+        state = self.state
+        if holds is not (complaint in state.complaints):
+            changed = replace(state, unnamed=unnamed or state.unnamed,
+                              complaints=state.complaints | {complaint} if holds else state.complaints - {complaint})
             if holds:
-                log.warning(f"pbx link: {complaint}", pbx=self.access.name)
-            self._tell(LinkState(self.state.status, self.state.since, self.state.reason,
-                                 complaints | {complaint} if holds else complaints - {complaint}))
+                log.warning(f"pbx link: {changed.said(complaint)}", pbx=self.access.name)
+            self._tell(changed)
 
     # ---- one connection's life
 
@@ -279,7 +281,8 @@ class Link:
         else:
             log.warning(f"pbx link down: {reason}", pbx=self.access.name)
         since = now if is_up is not before.is_up else before.since
-        self._tell(LinkState(status, since, reason, before.complaints if is_up else frozenset()))
+        self._tell(replace(before, status=status, since=since, reason=reason,
+                           complaints=before.complaints if is_up else frozenset()))
 
     def _tell(self, state: LinkState) -> None:
         self.state = state

@@ -16,9 +16,11 @@ from slmon.ami.conversation import LinkLost
 from slmon.ami.link import Link
 from slmon.ami.state import Complaint, LinkState, LinkStatus
 from slmon.ami.timing import Timing
+from slmon.commands.backfill import fresh_board
 from slmon.config import Config, Pbx
 from slmon.core.events import BridgeEntered, DialStarted, Event, LegEnded, LegStarted, SnapshotTaken
 from slmon.core.instant import seconds_between
+from slmon.core.switchboard import Switchboard
 from slmon.daemon import host_now
 from slmon.logs import set_up_logs
 from slmon.store.reader import CallReader
@@ -57,7 +59,7 @@ def run_check(config: Config, seconds: float) -> bool:
     findings = [Finding(Level.FINE, "configuration", _in_words(config)), *_store(config), *_rules(config)]
     _say(findings)
     for pbx in config.pbx:
-        found = asyncio.run(_Look(pbx, seconds).findings())
+        found = asyncio.run(_Look(pbx, fresh_board(config, pbx), seconds).findings())
         _say(found)
         findings += found
     return not any(finding.level is Level.WRONG for finding in findings)
@@ -133,17 +135,19 @@ def _zone(config: Config) -> Iterator[Finding]:
 class _Look:
     """One PBX, looked at over a connection of our own."""
 
-    def __init__(self, pbx: Pbx, seconds: float) -> None:
+    def __init__(self, pbx: Pbx, board: Switchboard, seconds: float) -> None:
         self._pbx = pbx
+        self._board = board
         self._seconds = seconds
         self._told = asyncio.Event()
         self._snapshot: SnapshotTaken | None = None
         self._state: LinkState | None = None
-        self._calls_known = asyncio.Event()          # whether the PBX tells of calls
+        self._calls_known = False                    # whether the PBX tells of calls
+        self._came_in = asyncio.Event()              # somebody did, through a door or not; or it tells of no calls
         self._too_many: frozenset[str] = frozenset()
 
     async def findings(self) -> list[Finding]:
-        """What is found within the time; sooner where a call was told of by then."""
+        """What is found within the time; sooner where somebody came in by then."""
         link = Link(access_of(self._pbx), self._hear, self._on_state, timing=Timing(look_around=LOOK_EVERY_SECONDS))
         running = asyncio.create_task(link.run(), name=f"check {self._pbx.name}")
         try:
@@ -152,7 +156,7 @@ class _Look:
                 if link.state.is_up:
                     self._too_many = await link.rights_too_many()
                     await asyncio.sleep(LISTEN_SECONDS)
-                    await self._calls_known.wait()
+                    await self._came_in.wait()
         except (TimeoutError, LinkLost):
             pass
         finally:
@@ -162,8 +166,11 @@ class _Look:
 
     def _hear(self, events: list[Event]) -> None:
         for event in events:
+            self._board.apply(event)
             if isinstance(event, LegStarted | LegEnded | DialStarted | BridgeEntered):
-                self._calls_known.set()
+                self._calls_known = True
+            if self._calls_known and (self._board.doors_seen or self._board.elsewhere.heard):
+                self._came_in.set()
             if isinstance(event, SnapshotTaken) and (self._snapshot is None or self._snapshot.legs is None):
                 self._snapshot = event
 
@@ -172,7 +179,8 @@ class _Look:
         if state.status is not LinkStatus.CONNECTING:
             self._told.set()
         if Complaint.NO_CALLS in state.complaints:
-            self._calls_known.set()
+            self._calls_known = True
+            self._came_in.set()
 
     def _found(self, link: Link) -> Iterator[Finding]:
         pbx = self._pbx
@@ -185,8 +193,9 @@ class _Look:
         yield Finding(Level.FINE, place, "logged in, and the lists came" if self._snapshot else "logged in")
         for complaint in sorted(state.complaints):
             level = Level.DOUBT if complaint in {Complaint.NO_DEVICES, Complaint.SLOW_ANSWERS} else Level.WRONG
-            yield Finding(level, place, complaint.value)
-        if not self._calls_known.is_set():
+            yield Finding(level, place, state.said(complaint))
+        yield from self._doors(place)
+        if not self._calls_known:
             yield Finding(Level.DOUBT, place, "nothing happened on it meanwhile; only a call shows whether read = "
                                               "call,agent and timestampevents = yes are set, so ring in and check")
         if self._too_many:
@@ -196,6 +205,15 @@ class _Look:
         if self._snapshot is not None and self._snapshot.members:
             queues = sorted({member.queue for member in self._snapshot.members})
             yield Finding(Level.FINE, place, f"queues with members: {', '.join(queues)}")
+
+    def _doors(self, place: str) -> Iterator[Finding]:
+        """Whether members come in where `inbound` says. A phone that rings out looks like one: this may be right."""
+        if self._board.doors_seen:
+            yield Finding(Level.FINE, place, "calls come in through `inbound`")
+        elif self._board.elsewhere.heard:
+            contexts = ", ".join(self._board.elsewhere.heard)
+            yield Finding(Level.DOUBT, place, f"nobody came in through `inbound` meanwhile, but through {contexts}; "
+                                              "if members come in there, put it into `inbound`")
 
     def _clock(self, link: Link, place: str) -> Iterator[Finding]:
         off = seconds_between(host_now(), link.now())

@@ -31,6 +31,7 @@ class LinkState:
     since: Instant
     last_event_at: Instant | None
     reason: str = ""                  # why it is down, in words
+    whole: bool = True                # nothing is known that keeps calls or transfers from being heard
 
 
 @dataclass(frozen=True, slots=True)

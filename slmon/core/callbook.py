@@ -13,6 +13,7 @@ from heapq import heappop, heappush
 
 from slmon.core.call import Call
 from slmon.core.desks import Desks
+from slmon.core.elsewhere import Elsewhere
 from slmon.core.events import LegId, SnapshotLeg
 from slmon.core.facts import (
     CLOCK_SET,
@@ -99,6 +100,7 @@ class CallBook(ABC):
         self.set_by = 0                               # microseconds that the switch's clock is ahead of it
         self._clock_of: dict[CallId, int] = {}        # and was when a call rang in, where it was not 0
         self.doors_seen: set[str] = set()             # endpoints that members came in through
+        self.elsewhere = Elsewhere()
         self.hidden = HiddenCalls()
         self._goal_at = goal_at
         self._is_open = is_open

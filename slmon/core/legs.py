@@ -32,10 +32,17 @@ class Legs(Company, Resync):
         self.wiring.add(leg)
         if event.linked != event.leg:
             leg.call = self._by_link.get(event.linked)
-        if event.state is LegState.RING and self._is_door(leg, event.context):
-            self._arrive(leg, event.caller)
-        elif event.state is LegState.DOWN and self._is_door(leg, event.context):
-            leg.caller_at_door = event.caller
+        if event.state is LegState.RING:
+            self._rang_in(leg, event.caller)
+        elif event.state is LegState.DOWN:
+            leg.caller_unrung = event.caller
+
+    def _rang_in(self, leg: Leg, caller: str) -> None:
+        if self._is_door(leg, leg.context):
+            self.elsewhere.member_seen()
+            self._arrive(leg, caller)
+        elif not self.doors_seen or leg.endpoint in self.doors_seen:      # another trunk is no mistake where one works
+            self.elsewhere.rang_in(leg, caller)
 
     def _is_door(self, leg: Leg, context: str) -> bool:
         """Whether a leg that rings in here is a member. A pipe never is: the switch made it."""
@@ -70,10 +77,10 @@ class Legs(Company, Resync):
         leg = self.wiring.legs.get(event.leg)
         if leg is None:
             return
-        if event.state is LegState.RING and leg.caller_at_door is not None and not leg.rung:   # chan_sip and others
+        if event.state is LegState.RING and leg.caller_unrung is not None and not leg.rung:   # chan_sip and others
             leg.exten = leg.exten or event.exten
-            self._arrive(leg, leg.caller_at_door)
-            leg.caller_at_door = None
+            self._rang_in(leg, leg.caller_unrung)
+            leg.caller_unrung = None
         leg.state = event.state
         if event.state is LegState.UP and leg.up_at is None:
             self._line_up(leg, event.at)
@@ -108,7 +115,7 @@ class Legs(Company, Resync):
             self._came_through(leg.pair.met, event.context)
 
     def _gone(self, leg: Leg, at: Instant) -> None:
-        leg.ended_at, leg.caller_at_door = at, None
+        leg.ended_at, leg.caller_unrung = at, None
         self._ended_legs.append((at, leg))
         member = self._by_leg.get(leg.id)
         if member is not None:

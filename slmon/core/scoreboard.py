@@ -94,17 +94,17 @@ class Scoreboard:
         if known is not None and abs(known.arrived_at - record.arrived_at) <= SAME_CALL:
             self._forget(known)
 
-    def link_changed(self, pbx: str, at: Instant, up: bool, reason: str = "") -> None:
+    def link_changed(self, pbx: str, at: Instant, up: bool, reason: str = "", whole: bool = True) -> None:
         """The event stream of a PBX came up or was lost. A reconnect is counted when it comes up again."""
         known = self._links.get(pbx)
-        if known is not None and known.up == up and known.reason == reason:
+        if known is not None and (known.up, known.reason, known.whole) == (up, reason, whole):
             return
         if up and (known is None or not known.up):
             self.totals.reconnects[pbx] += int(pbx in self._been_up)
             self._been_up.add(pbx)
         before = known or LinkState(pbx, not up, at, None)
         self._links[pbx] = LinkState(pbx, up, before.since if before.up == up else at,
-                                     at if up else before.last_event_at, reason)
+                                     at if up else before.last_event_at, reason, whole)
 
     def heard(self, pbx: str, at: Instant) -> None:
         """The PBX said something at this instant of its own clock."""

@@ -34,7 +34,7 @@ def kind_of(channel: str) -> LegKind:
 class Leg:
     """One channel, as far as it is known."""
 
-    __slots__ = ("bridge", "call", "caller_at_door", "channel", "context", "dial_answered", "ended_at", "endpoint",
+    __slots__ = ("bridge", "call", "caller_unrung", "channel", "context", "dial_answered", "ended_at", "endpoint",
                  "exten", "hung_up_at", "id", "key_asked_at", "key_at", "kind", "linked", "listed_at", "machine", "met",
                  "pair", "parked", "picked_up_at", "rung", "started_at", "state", "unlisted", "up_at", "up_between")
 
@@ -53,7 +53,7 @@ class Leg:
         self.pair: Leg | None = None
         self.call: Call | None = None             # the call on whose behalf it exists
         self.met: Call | None = None              # the last call with whose member it was connected
-        self.caller_at_door: str | None = None    # announced as Down in a door: a member, if it rings by itself
+        self.caller_unrung: str | None = None     # announced as Down: it comes in, if it rings by itself
         self.rung = False                         # somebody dialled it
         self.dial_answered = False
         self.up_at: Instant | None = None         # when its line went up

@@ -50,6 +50,7 @@ def _figures(snapshot: Snapshot) -> dict[str, Any]:
         "gap": snapshot.gap_seconds_today,
         "gaps": {"n": gaps.count, "since": _ms(gaps.since), "until": _ms(gaps.until), "filled": gaps.told},
         "hidden": gaps.hidden_at_most,
+        "incomplete": any(link.up and not link.whole for link in snapshot.links),
         "links": [{"pbx": link.pbx, "up": link.up, "since": _ms(link.since)} for link in snapshot.links],
         "last_day": None if snapshot.last_day is None else {
             "day": _ms(snapshot.last_day[0]),

@@ -69,6 +69,12 @@ async def test_a_board_whose_calls_are_not_kept_says_so(visit: Visit, keeping: K
         assert await page.evaluate(OUTSIDE) == [], (width, height)
 
 
+async def test_a_board_whose_link_keeps_calls_back_says_so_first(visit: Visit) -> None:
+    links = (LinkState("pbx1", True, NINE, NINE + 6 * HOUR, "calls come in elsewhere", whole=False),)
+    page = await visit(house_of(Scene(links=links, gaps={3: 240.0}, marks=(gap(102, 106, 7),))))
+    await expect(page.locator("#notice")).to_contain_text(re.compile("^tal mangler, se loggen"))
+
+
 @pytest.mark.parametrize(("marks", "words"), [
     ((gap(102, 107, 7),), "hul i data 10.42–10.47: højst 7 opkald ukendte"),
     ((gap(102, 102, 1),), "hul i data 10.42: højst 1 opkald ukendt"),

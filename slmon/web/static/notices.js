@@ -14,8 +14,9 @@ export function drawNotices(figures, words) {
 // Each as it is told at length, in short, and in as few words as can be; `calm` where nothing is missing.
 function notices(figures, words) {
   const { _, ngettext, clock } = words;
-  const { not_saving_since: unsaved, undecided, unaccounted, set_aside: lacking } = figures;
+  const { not_saving_since: unsaved, undecided, unaccounted, set_aside: lacking, incomplete } = figures;
   const found = [];
+  if (incomplete) found.push({ told: [_("figures incomplete, see the log")] });
   if (unsaved) found.push({ told: [_("not saving since %(time)s", { time: clock(unsaved) })] });
   found.push(...gapNotices(figures, words));
   if (undecided) found.push({ told: [ngettext("%(n)s undecided", "%(n)s undecided", undecided)] });
