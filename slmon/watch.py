@@ -7,7 +7,7 @@ import structlog
 
 from slmon.ami.connect import PbxAccess
 from slmon.ami.link import Link
-from slmon.ami.state import Complaint, LinkState
+from slmon.ami.state import Complaint, LinkState, LinkStatus
 from slmon.config import Pbx
 from slmon.core.events import ClockSet, Event, StreamLost
 from slmon.core.facts import CallTransferred, Fact, OddityNoticed, TransferKind
@@ -73,14 +73,13 @@ class Watch:
 
     def _state_changed(self, state: LinkState) -> None:
         self._on_state(self, state)
-        if state.is_up:
-            self._set_timer()      # what fell due while it was down, or before it was called up, was passed over
+        self._set_timer()          # up: what fell due was passed over; down: what is over is sealed
 
     def _set_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        due = self.switchboard.next_deadline()
+        due = self.switchboard.next_seal() if self._is_gone else self.switchboard.next_deadline()
         if due is not None:
             wait = (due - self.link.now()) / SECOND
             if wait <= 0:
@@ -92,11 +91,18 @@ class Watch:
         """Something may have fallen due, and no event said so: go as far as is heard, and nothing is judged beyond."""
         self._timer = None
         heard_until = self.link.heard_until
-        if heard_until is not None:
-            try:
-                self._hand_on(self.switchboard.advance(heard_until))
-            finally:
-                self._set_timer()
+        if heard_until is None and not self._is_gone:
+            return
+        try:
+            self._hand_on(self.switchboard.seal_ended(self.link.now()) if heard_until is None
+                          else self.switchboard.advance(heard_until))
+        finally:
+            self._set_timer()
+
+    @property
+    def _is_gone(self) -> bool:
+        """Whether no event of before can come any more; of a PBX that is only slow there may be some under way."""
+        return self.link.state.status in {LinkStatus.DOWN, LinkStatus.REFUSED}
 
     def close(self) -> None:
         """No more ticks."""

@@ -19,6 +19,8 @@ from structlog.testing import capture_logs
 from test_backfill import LOGS, of_cel_alone
 from typer.testing import CliRunner
 
+from slmon.ami.translate import REPLAYED, Translator
+from slmon.ami.wire import AmiStream
 from slmon.backfill.files import LONGEST_LINE, PORTION, TORN, SourceError, lines_of, once, rotated
 from slmon.backfill.mender import Mender
 from slmon.backfill.queue_log import queue_log_moment
@@ -295,6 +297,29 @@ async def test_a_log_that_cannot_be_read_yet_is_read_when_it_can(tmp_path, monke
                 return [gap.told_by for gap in store.gaps(0, 1 << 62)]
             await until(told, [Quality.CEL])
     assert wrong(of, tmp_path) == []
+
+
+async def test_calls_that_are_followed_yet_are_left_alone_and_counted(tmp_path, monkeypatch):
+    monkeypatch.setattr("slmon.backfill.mender.LOOK_EVERY_SECONDS", 0.02)
+    of = heard("reconnect", tmp_path, connections=1)
+    board = of.board()
+    stream = AmiStream(REPLAYED)
+    for event in Translator().translate(stream.feed(of.captures[0])):
+        board.apply(event)
+    followed = set(board.calls)
+    before = {record.call: record for record in stored(tmp_path) if record.call in followed}
+    with closing(CallStore(tmp_path / "slmon.db")) as store:
+        store.mark_gap(GapMarked("pbx1", int(store.note("heard pbx1")), None, "cut"))
+        config = house("reconnect", tmp_path)
+        mender = Mender(load(config, {}), store, None, {"pbx1": board}, host_now, lambda calls, gaps, gone: None)
+        mending = asyncio.create_task(mender.run())
+        said = await asyncio.to_thread(backfill, config, "reconnect", "cel")
+        mending.cancel()
+    found = re.search(r"slmon: (\d+) calls are still followed by the slmon that runs, and left alone", said)
+    assert found, said
+    going_on = sum(record.ended_at is None for record in before.values())
+    assert 1 < going_on <= int(found[1]) < len(before)   # of some that had ended there is nothing to mend
+    assert {record.call: record for record in stored(tmp_path) if record.call in followed} == before
 
 
 async def test_a_slmon_that_does_not_answer_is_said(tmp_path, monkeypatch):

@@ -931,6 +931,11 @@ def test_who_hung_up_before_the_switch_stopped_did_so():
     assert house.call().outcome is Outcome.ABANDONED
 
 
+def test_a_desk_that_hung_up_before_the_switch_stopped_did_so_too():
+    house = after(answered_call(), hangs_up("101", 130), cut_off("c1", 130.01), [ev.SwitchStopping(instant(133.3))])
+    assert house.call().ended_by is EndedBy.DESK
+
+
 def test_a_stop_takes_no_verdict_back():
     house = after(ringing("c1", 100), joins(at=101), cut_off("c1", 130), [ev.SwitchStopping(instant(130.5))])
     assert house.verdict() == "missed"

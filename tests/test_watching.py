@@ -11,7 +11,7 @@ from slmon.ami.state import Complaint, LinkStatus
 from slmon.ami.translate import REPLAYED, Translator
 from slmon.ami.wire import AmiStream, Message
 from slmon.config import load
-from slmon.core.events import LegEnded, LegStarted, LegState
+from slmon.core.events import HangupRequested, LegEnded, LegStarted, LegState, QueueJoined, StreamLost
 from slmon.core.facts import CallEnded, CallId, CallRecord, GapMarked, OddityNoticed, Step
 from slmon.core.instant import SECOND
 from slmon.daemon import Daemon, host_now
@@ -134,6 +134,30 @@ async def test_what_fell_due_while_the_link_was_down_is_told_when_it_is_up_witho
     assert watch._timer is None
     watch.link._set(LinkStatus.UP, "")
     assert watch._timer is not None                        # it looks again, as far as is heard
+
+
+async def test_a_call_whose_end_was_heard_is_sealed_while_the_link_is_gone_and_no_other(daemon):
+    (watch,) = daemon.watches
+    at = host_now() - 60 * SECOND
+    watch._on_events([
+        LegStarted(at, "1.1", "1.1", "PJSIP/trunk-1", LegState.RING, "from-trunk", "10100100", ""),
+        LegStarted(at, "1.2", "1.2", "PJSIP/trunk-2", LegState.RING, "from-trunk", "10100100", ""),
+        QueueJoined(at, "1.2", "1.2", "dagpenge", "from-trunk", "10100100"),
+        HangupRequested(at + SECOND, "1.1", "1.1"), LegEnded(at + SECOND, "1.1", "1.1", "from-trunk", "10100100", 16),
+        StreamLost(at + 4 * SECOND, at + 4 * SECOND, "cut")])
+    watch.link._set(LinkStatus.SLOW, "no answer")
+    watch._tick()
+    assert {"pbx1/1.1", "pbx1/1.2"} == set(watch.switchboard.calls)      # more may come of a PBX that is only slow
+    watch.link._set(LinkStatus.DOWN, "the PBX closed the connection")
+    assert watch._timer is not None
+    watch._tick()
+    assert {"pbx1/1.2"} == set(watch.switchboard.calls)
+    assert watch._timer is None
+    daemon.store.flush()
+    ended, waiting = daemon.store.since(0)
+    assert (ended.outcome, ended.ended_by, ended.ended_at) == ("left_menu", "member", at + SECOND)
+    assert (waiting.outcome, waiting.ended_at) == (None, None)
+    assert watch.switchboard.calls["pbx1/1.2"].verdict is None
 
 
 async def test_history_is_asked_for_no_day_that_is_not_kept(daemon):

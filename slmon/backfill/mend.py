@@ -28,6 +28,7 @@ class Findings:
     told: list[Account] = field(default_factory=list)    # of nobody's call, as long as no other source knows it
     lost: int = 0                        # calls of which no source can tell either
     said: tuple[str, ...] = ()           # what was found out about the logs, in words
+    left_alone: int = 0                  # calls that are told of, and followed yet
     covered: tuple[GapTold, ...] = ()    # the moments of gaps of which a log has told every call
 
     def keep(self, store: CallStore, at: Instant) -> None:
@@ -84,9 +85,11 @@ def look(store: CallReader, board: Switchboard, is_open: Callable[[Instant], boo
     told += [replace(each, record=replace(each.record, caller=kept_caller(each.record.caller, key)))
              for each in found.accounts]
     settled = [record for record in live if not followed(record.call)]
+    left_alone = {each.record.call for each in told if followed(each.record.call)}
     told = [each for each in told if not followed(each.record.call)]
     calls = reconciled(settled, told, spans)
-    findings = Findings(unread=dict(found.unread), said=tuple(found.said), covered=found.of_gaps(board.pbx, spans))
+    findings = Findings(unread=dict(found.unread), said=tuple(found.said), left_alone=len(left_alone),
+                        covered=found.of_gaps(board.pbx, spans))
     rows, bases = _by_call(stored), _by_call(settled)
     accounts: dict[CallId, list[Account]] = defaultdict(list)
     for each in told:

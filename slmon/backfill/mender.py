@@ -102,7 +102,8 @@ class Mender:
         except Exception:                                # a mistake of ours: it must not end the listening
             log.exception("a question of slmon backfill or merge could not be answered")
             return Answer(error="the slmon that runs met a mistake of its own; its log tells which")
-        return Answer(found.corrected, found.added, found.lost, found.unread, found.said, removed=found.removed)
+        return Answer(found.corrected, found.added, found.lost, found.unread, found.said, removed=found.removed,
+                      left_alone=found.left_alone)
 
     async def _merged(self, database: Path, dry_run: bool) -> Answer:
         """What another database made of this one; the boards know."""

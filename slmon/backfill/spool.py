@@ -27,7 +27,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of it; `error`: why nothing did. `removed`: what was no call."""
+    """What came of it; `error`: why nothing did. `removed`: what was no call; `left_alone`: what is heard yet."""
 
     corrected: int = 0
     added: int = 0
@@ -36,6 +36,7 @@ class Answer:
     said: tuple[str, ...] = ()
     error: str | None = None
     removed: int = 0
+    left_alone: int = 0
 
 
 class Spool:

@@ -76,6 +76,8 @@ def say(answer: Answer, dry_run: bool) -> None:
         console.print(f"slmon: {words}", markup=False)
     for kind, count in answer.unread.items():
         console.print(f"slmon: warning: {count} lines of the {kind} cannot be read and were left out")
+    if answer.left_alone:
+        console.print(f"slmon: {answer.left_alone} calls are still followed by the slmon that runs, and left alone")
     would = "would be " if dry_run else ""
     removed = f", {answer.removed} {would}taken away, which were no member's" if answer.removed else ""
     lost = f"; of {answer.lost} no source can tell how they ended" if answer.lost else ""

@@ -101,7 +101,7 @@ class Resync(CallBook):
     def _switch_stopping(self, event: SwitchStopping) -> None:
         for call in self.calls.values():
             hung_up_now = call.ended_at is not None and event.at - call.ended_at <= SEAL_AFTER
-            if hung_up_now and call.ended_by is not EndedBy.MEMBER:
+            if hung_up_now and call.ended_by is EndedBy.PBX:      # else a phone was heard to hang up
                 call.ended_by = EndedBy.PBX
                 if not call.is_answered:
                     call.outcome = Outcome.LOST

@@ -6,10 +6,11 @@ for what nobody heard.
 """
 
 from collections.abc import Callable
+from heapq import heapify
 
 from slmon.core import events as ev
 from slmon.core.audit import Audit
-from slmon.core.callbook import DISORDER, Due
+from slmon.core.callbook import DISORDER, SEAL_AFTER, Due
 from slmon.core.events import Event
 from slmon.core.facts import Fact
 from slmon.core.goals import Goal
@@ -97,6 +98,29 @@ class Switchboard(Legs, Resume, Audit):
             self.now = now
             self._run_deadlines(now)
             self._forget_legs(now)
+        return self._by_the_clocks(said)
+
+    def next_seal(self) -> Instant | None:
+        """When `seal_ended` has something to do next."""
+        ended = (call.ended_at for call in self.calls.values() if call.ended_at is not None)
+        first = min(ended, default=None)
+        return None if first is None else first + SEAL_AFTER + self.set_by
+
+    def seal_ended(self, now: Instant) -> list[Fact]:
+        """Seal whose end was heard long enough before `now`, where the stream is gone: no event can change them.
+
+        Nothing else falls due: of all the others nobody knows what happened since.
+        """
+        said: list[Fact] = []
+        self._said = said
+        by = now - self.set_by
+        sealed = {call.id for call in self.calls.values()
+                  if call.ended_at is not None and call.ended_at + SEAL_AFTER <= by}
+        due = sorted((each for each in self._deadlines if each[3].id in sealed), key=lambda each: each[:2])
+        self._deadlines = [each for each in self._deadlines if each[3].id not in sealed]
+        heapify(self._deadlines)
+        for at, _, what_is_due, call, what in due:
+            self._fire(at, what_is_due, call, what)
         return self._by_the_clocks(said)
 
     def finish(self) -> list[Fact]:
