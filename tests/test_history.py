@@ -117,7 +117,7 @@ def test_the_past_is_what_the_board_showed(store):
     shown = board.snapshot(EVERYTHING, evening)
     (day,) = history_of(store, *records).days(EVERYTHING, MONDAY, MONDAY, evening)
     assert day == Day(MONDAY, Goal(), shown.today, shown.gap_seconds_today, shown.breaches, (gap,))
-    assert summed(day.gaps) == shown.gaps_today
+    assert summed(day.gaps) == (shown.gaps_today, shown.filled_today)
     assert (day.tally.missed, len(day.breaches), day.gap_seconds) == (4, 4, 360.0)
     assert (day.tally.undecided, day.tally.transfer_untold) == (3, 1)
 

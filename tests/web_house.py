@@ -69,6 +69,7 @@ class Scene:
         opening = Opening(self.phase, self.holiday, self.opens_at,
                           self.hours[-1][1] if self.phase is Phase.OPEN and self.hours else None, self.hours)
         free, busy, paused = self.desks or (0, 0, 0)
+        hiding, filled = summed(self.marks)
         return Snapshot(
             at=now, opening=opening, goal=self.goal, today=self.today, last_half_hour=self.half,
             half_hours=self.half_hours(now),
@@ -80,7 +81,7 @@ class Scene:
             breaches=BREACHES,
             links=self.links if self.links is not None else (LinkState("pbx1", True, NINE, now),),
             gap_seconds_today=sum(self.gaps.values()), unaccounted_today=self.unaccounted, last_day=self.last_day,
-            gaps_today=summed(self.marks))
+            gaps_today=hiding, filled_today=filled)
 
     def half_hours(self, now: Instant) -> tuple[HalfHour, ...]:
         """Today's, up to now."""

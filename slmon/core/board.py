@@ -92,4 +92,5 @@ class Snapshot:
     gap_seconds_today: float          # in which at least one PBX was not heard
     unaccounted_today: int
     last_day: tuple[Instant, Tally] | None   # the last day before today with calls: its midnight, and figures
-    gaps_today: GapSum = NO_GAPS             # that touch the day
+    gaps_today: GapSum = NO_GAPS             # that touch the day and hide calls
+    filled_today: GapSum = NO_GAPS           # and those of which a log has told

@@ -17,14 +17,13 @@ Stretch = tuple[Instant, Instant]
 class GapSum:
     """Some gaps in sum: from the beginning of the first to the end of the last one.
 
-    `until` None: one of them lasts. `hidden_at_most`: calls; None: nobody can tell. `told`: logs have told of them all.
+    `until` None: one of them lasts. `hidden_at_most`: calls; None: nobody can tell.
     """
 
     count: int = 0
     since: Instant | None = None
     until: Instant | None = None
     hidden_at_most: int | None = 0
-    told: bool = False
 
 
 NO_GAPS = GapSum()
@@ -40,7 +39,8 @@ class Gaps:
         self._live: dict[str, Covered] = {}           # ended ones that this process marked, by PBX
         self._retold: set[tuple[str, Instant]] = set()
         self._told: dict[str, float] = {}
-        self._day = _Sum(0)
+        self._day = _Sums(0)
+        self._day_is_stale = False
 
     def mark(self, gap: GapMarked, retold: bool = False) -> None:
         """A gap began, or its end is known now."""
@@ -58,6 +58,8 @@ class Gaps:
                 self._live.setdefault(gap.pbx, Covered()).add(gap.since, gap.until)
         if before is not None and before.until is not None and (gap.until is None or gap.until < before.until):
             self._reckon()                            # it covers less than was told before
+        elif before is not None and (before.told_by is None) is not (gap.told_by is None):
+            self._day_is_stale = True                 # backfill tells of many at once
         else:
             self._day.replace(before, gap)
 
@@ -67,11 +69,12 @@ class Gaps:
         edge = min(max(lasts_from, begin), end)
         return (self._ended.between(begin, edge) + end - edge) / SECOND
 
-    def since(self, begin: Instant) -> GapSum:
-        """The gaps that last or ended after that moment, in sum."""
-        if self._day.begin != begin:
-            self._day = _Sum(begin, self._gaps.values())
-        return self._day.told()
+    def since(self, begin: Instant) -> tuple[GapSum, GapSum]:
+        """The gaps that last or ended after that moment, in sum: those that hide calls, and those that logs filled."""
+        if self._day.begin != begin or self._day_is_stale:
+            self._day = _Sums(begin, self._gaps.values())
+            self._day_is_stale = False
+        return self._day.hiding.told(), self._day.filled.told()
 
     def total_seconds(self, pbx: str, now: Instant) -> float:
         """Seconds this PBX was not heard, of gaps marked by this process: a counter, it never goes down."""
@@ -96,19 +99,31 @@ class Gaps:
         for gap in sorted(self._gaps.values(), key=lambda gap: gap.since):
             if gap.until is not None:
                 self._ended.add(gap.since, gap.until)
-        self._day = _Sum(self._day.begin, self._gaps.values())
+        self._day_is_stale = True
+
+
+class _Sums:
+    """Of the gaps that last or ended after `begin`: those that may hide calls, and those that logs have filled."""
+
+    def __init__(self, begin: Instant, gaps: Iterable[GapMarked] = ()) -> None:
+        self.begin = begin
+        self.hiding, self.filled = _Sum(begin), _Sum(begin)
+        for gap in gaps:
+            self.replace(None, gap)
+
+    def replace(self, before: GapMarked | None, gap: GapMarked) -> None:
+        """Count the gap as it is known now, in place of what was known of it; it is of the same kind as before."""
+        (self.hiding if gap.told_by is None else self.filled).replace(before, gap)
 
 
 class _Sum:
     """Of the gaps that last or ended after `begin`."""
 
-    def __init__(self, begin: Instant, gaps: Iterable[GapMarked] = ()) -> None:
-        self.begin = begin
-        self._count = self._told = self._lasting = self._hidden = self._untellable = 0
+    def __init__(self, begin: Instant) -> None:
+        self._begin = begin
+        self._count = self._lasting = self._hidden = self._untellable = 0
         self._since: Instant | None = None
         self._until: Instant | None = None
-        for gap in gaps:
-            self.replace(None, gap)
 
     def replace(self, before: GapMarked | None, gap: GapMarked) -> None:
         """Count the gap as it is known now, in place of what was known of it; it never ends sooner than before."""
@@ -124,19 +139,16 @@ class _Sum:
         if not self._count:
             return NO_GAPS
         return GapSum(self._count, self._since, None if self._lasting else self._until,
-                      None if self._untellable else self._hidden, self._told == self._count)
+                      None if self._untellable else self._hidden)
 
     def _count_in(self, gap: GapMarked, times: int) -> bool:
-        if gap.until is not None and gap.until <= self.begin:
+        if gap.until is not None and gap.until <= self._begin:
             return False
         self._count += times
         self._lasting += times * (gap.until is None)
-        if gap.told_by is not None:
-            self._told += times
-        elif gap.hides_at_most is None:
-            self._untellable += times
-        else:
-            self._hidden += times * gap.hides_at_most
+        if gap.told_by is None:
+            self._untellable += times * (gap.hides_at_most is None)
+            self._hidden += times * (gap.hides_at_most or 0)
         return True
 
 
@@ -146,9 +158,10 @@ def hidden_at_most(gaps: Iterable[GapMarked]) -> int | None:
     return None if None in hidden else sum(each for each in hidden if each is not None)
 
 
-def summed(gaps: Iterable[GapMarked]) -> GapSum:
-    """All of these gaps in sum."""
-    return _Sum(-(1 << 62), gaps).told()
+def summed(gaps: Iterable[GapMarked]) -> tuple[GapSum, GapSum]:
+    """All of these gaps in sum: those that hide calls, and those that logs filled."""
+    sums = _Sums(-(1 << 62), gaps)
+    return sums.hiding.told(), sums.filled.told()
 
 
 def seconds_covered(gaps: Iterable[GapMarked], begin: Instant, end: Instant) -> float:

@@ -123,6 +123,7 @@ class Scoreboard:
         today = self._roll(now)
         sheet = self._sheet(view)
         page = sheet.page(today)
+        hiding, filled = self._gaps.since(self._hours.midnight(today))
         places = Counter(call.place for call in self.open_calls() if view.has_call(call.line, call.queue))
         return Snapshot(
             at=now,
@@ -140,7 +141,8 @@ class Scoreboard:
             breaches=page.breaches,
             links=self.links(now),
             gap_seconds_today=self._gaps.seconds(self._hours.midnight(today), now),
-            gaps_today=self._gaps.since(self._hours.midnight(today)),
+            gaps_today=hiding,
+            filled_today=filled,
             unaccounted_today=page.today.unaccounted + self._unplaced[today],
             last_day=page.last_day and (self._hours.midnight(page.last_day[0]), page.last_day[1]),
         )

@@ -8,6 +8,7 @@ from typing import Any
 
 from slmon.core.board import HalfHour, LinkState, Snapshot
 from slmon.core.facts import DeskState
+from slmon.core.gaps import GapSum
 from slmon.core.goals import Goal, Share, answer_within, band, standing, transfer_rate
 from slmon.core.hours import Opening
 from slmon.core.instant import Instant
@@ -34,7 +35,7 @@ def picture(snapshot: Snapshot, version: str, keeping: Keeping = Keeping()) -> P
 
 
 def _figures(snapshot: Snapshot) -> dict[str, Any]:
-    goal, gaps = snapshot.goal, snapshot.gaps_today
+    goal = snapshot.goal
     return {
         "opening": _opening(snapshot.opening),
         "goal": {"seconds": goal.answer_seconds, "share": goal.answer_share,
@@ -48,8 +49,8 @@ def _figures(snapshot: Snapshot) -> dict[str, Any]:
         "undecided": snapshot.today.undecided,
         "unaccounted": snapshot.unaccounted_today,
         "gap": snapshot.gap_seconds_today,
-        "gaps": {"n": gaps.count, "since": _ms(gaps.since), "until": _ms(gaps.until), "filled": gaps.told},
-        "hidden": gaps.hidden_at_most,
+        "gaps": _gaps(snapshot.gaps_today),
+        "filled": _gaps(snapshot.filled_today),
         "incomplete": any(link.up and not link.whole for link in snapshot.links),
         "links": [{"pbx": link.pbx, "up": link.up, "since": _ms(link.since)} for link in snapshot.links],
         "last_day": None if snapshot.last_day is None else {
@@ -66,6 +67,10 @@ def _desks(desks: Counter[DeskState]) -> dict[str, int] | None:
     # a desk that rings is free until it is picked up
     return {"free": desks[DeskState.FREE] + desks[DeskState.RINGING], "busy": desks[DeskState.BUSY],
             "paused": desks[DeskState.PAUSED]}
+
+
+def _gaps(gaps: GapSum) -> dict[str, Any]:
+    return {"n": gaps.count, "since": _ms(gaps.since), "until": _ms(gaps.until), "hidden": gaps.hidden_at_most}
 
 
 def _opening(opening: Opening) -> dict[str, Any]:

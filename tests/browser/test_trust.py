@@ -57,14 +57,15 @@ async def test_a_pbx_that_says_nothing_while_open_is_not_live(visit: Visit) -> N
 
 
 @pytest.mark.parametrize(("keeping", "words"), [
-    (Keeping(not_since=NINE + 4 * HOUR, set_aside=True), "gemmer ikke siden 13.00"),
+    (Keeping(not_since=NINE + 4 * HOUR, set_aside=True), "gemmer ikke( siden 13.00)?"),
     (Keeping(set_aside=True), "hul")])
 async def test_a_board_whose_calls_are_not_kept_says_so(visit: Visit, keeping: Keeping, words: str) -> None:
     scene = Scene(gaps={3: 240.0}, marks=(gap(102, 106, 7),))
     page = await visit(house_of(scene, keeping=lambda: keeping))
     for width, height in SIZES:
         await page.set_viewport_size({"width": width, "height": height})
-        await expect(page.locator("#notice")).to_contain_text(re.compile(f"^{words}.* \\+[12]$|mangler$"))
+        told = re.compile(f"^{words}.* · (1 besked|2 beskeder) mere$|mangler$")
+        await expect(page.locator("#notice")).to_contain_text(told)
         await expect(page.locator("#hours")).to_be_hidden()
         assert await page.evaluate(OUTSIDE) == [], (width, height)
 
@@ -86,6 +87,13 @@ async def test_a_gap_of_today_says_what_it_may_hide(visit: Visit, marks: tuple[G
     await expect(page.locator("#notice")).to_have_attribute("title", words)
     await expect(page.locator("#notice")).to_have_attribute("data-calm", "false")
     await expect(page.locator("#notice")).to_contain_text(re.compile("^(2 )?hul"))
+
+
+async def test_a_gap_that_a_log_has_filled_is_none_of_those_that_hide_calls(visit: Visit) -> None:
+    marks = gap(30, 40, 2, Quality.CEL), gap(102, 107, None), gap(150, 155, 9, Quality.CDR)
+    page = await visit(house_of(Scene(gaps={3: 300.0}, marks=marks)))
+    await expect(page.locator("#notice")).to_have_attribute(
+        "title", "hul i data 10.42–10.47: ukendt hvor mange opkald · 2 huller i data 9.30–11.35, udfyldt")
 
 
 @pytest.mark.parametrize(("mark", "words"), [

@@ -8,7 +8,7 @@ let fitted = "";
 export function drawNotices(figures, words) {
   const found = figures ? notices(figures, words) : [];
   hide("notice", !found.length);
-  if (found.length) fit(found);
+  if (found.length) fit(found, words);
 }
 
 // Each as it is told at length, in short, and in as few words as can be; `calm` where nothing is missing.
@@ -17,8 +17,8 @@ function notices(figures, words) {
   const { not_saving_since: unsaved, undecided, unaccounted, set_aside: lacking, incomplete } = figures;
   const found = [];
   if (incomplete) found.push({ told: [_("figures incomplete, see the log")] });
-  if (unsaved) found.push({ told: [_("not saving since %(time)s", { time: clock(unsaved) })] });
-  found.push(...gapNotices(figures, words));
+  if (unsaved) found.push({ told: [...Array(2).fill(_("not saving since %(time)s", { time: clock(unsaved) })), _("not saving")] });
+  found.push(...gapNotices(figures.gap, figures.gaps, words), ...filledNotices(figures.gap, figures.filled, words));
   if (undecided) found.push({ told: [ngettext("%(n)s undecided", "%(n)s undecided", undecided)] });
   if (unaccounted) found.push({ told: [
     ngettext("%(n)s call without a known end", "%(n)s calls without a known end", unaccounted),
@@ -27,23 +27,33 @@ function notices(figures, words) {
   return found.sort((one, other) => Number(one.calm ?? false) - Number(other.calm ?? false));
 }
 
-// Today's gaps and how many calls they may hide at most. null: nobody can tell; 0: none, as the PBX counts or a log tells.
-function gapNotices({ gap, gaps, hidden }, words) {
-  const n = gaps.n;
-  if (gap < 1 || !n) return [];
+// Today's gaps and how many calls they may hide at most. null: nobody can tell; 0: none, as the PBX counts.
+function gapNotices(seconds, gaps, words) {
+  if (seconds < 1 || !gaps.n) return [];
   const { _, ngettext } = words;
-  const bare = ngettext("gap", "%(n)s gaps", n);
-  const time = span(gaps, words);
-  const at = n === 1 ? [_("gap in data %(time)s", { time }), _("gap %(time)s", { time }), bare]
-    : [_("%(n)s gaps in data %(time)s", { n, time }), _("%(n)s gaps %(time)s", { n, time }), bare];
-  if (hidden === 0) {
-    return [{ calm: true, told: at.map((when) => gaps.filled ? _("%(gap)s, filled", { gap: when }) : _("%(gap)s, no call missing", { gap: when })) }];
-  }
+  const { hidden } = gaps;
+  const at = named(gaps, words);
+  if (hidden === 0) return [{ calm: true, told: at.map((when) => _("%(gap)s, no call missing", { gap: when })) }];
   if (hidden === null) return [{ told: [_("%(gap)s: unknown how many calls", { gap: at[0] }), _("%(gap)s: calls unknown", { gap: at[1] }),
-    _("%(gap)s: calls unknown", { gap: bare })] }];
+    _("%(gap)s: calls unknown", { gap: at[2] })] }];
   return [{ told: [
     ngettext("%(gap)s: at most %(n)s call unknown", "%(gap)s: at most %(n)s calls unknown", hidden, { gap: at[0] }),
     ...at.slice(1).map((when) => ngettext("%(gap)s: at most %(n)s call", "%(gap)s: at most %(n)s calls", hidden, { gap: when }))] }];
+}
+
+// Those of which a log has told every call.
+function filledNotices(seconds, gaps, words) {
+  if (seconds < 1 || !gaps.n) return [];
+  return [{ calm: true, told: named(gaps, words).map((when) => words._("%(gap)s, filled", { gap: when })) }];
+}
+
+// Gaps by when they were, in ever fewer words.
+function named(gaps, words) {
+  const { _, ngettext } = words;
+  const { n } = gaps;
+  const [time, bare] = [span(gaps, words), ngettext("gap", "%(n)s gaps", n)];
+  return n === 1 ? [_("gap in data %(time)s", { time }), _("gap %(time)s", { time }), bare]
+    : [_("%(n)s gaps in data %(time)s", { n, time }), _("%(n)s gaps %(time)s", { n, time }), bare];
 }
 
 function span({ since, until }, { _, clock }) {
@@ -52,9 +62,9 @@ function span({ since, until }, { _, clock }) {
   return clock(until) === from ? from : `${from}–${clock(until)}`;
 }
 
-// The longest telling that has room. What is left out is counted: "+2".
-function fit(found) {
-  const tellings = [...all(found)];
+// The longest telling that has room. What is left out is counted.
+function fit(found, words) {
+  const tellings = [...all(found, words)];
   const key = JSON.stringify([tellings, innerWidth, innerHeight, document.fonts.status, el("live").textContent]);
   if (key === fitted) return;
   fitted = key;
@@ -66,12 +76,13 @@ function fit(found) {
   }
 }
 
-function* all(found) {
+function* all(found, { ngettext }) {
   const brief = (each, level) => each.told[Math.min(level, each.told.length - 1)];
   yield found.map((each) => brief(each, 0)).join(" · ");
   for (let count = found.length; count > 0; count -= 1) {
-    const left = found.length > count ? ` +${found.length - count}` : "";
-    for (const level of [1, 2]) yield found.slice(0, count).map((each) => brief(each, level)).join(" · ") + left;
+    const left = found.length - count;
+    const more = left ? [ngettext("%(n)s more notice", "%(n)s more notices", left)] : [];
+    for (const level of [1, 2]) yield [...found.slice(0, count).map((each) => brief(each, level)), ...more].join(" · ");
   }
 }
 
