@@ -114,12 +114,15 @@ class Daemon:
 
     def _restore(self, today: Instant, now: Instant) -> None:
         records = list(self.store.since(today))
-        heard = {watch.name: self._heard_until(watch.name, records) for watch in self.watches}
+        heard = {watch.name: self.store.heard_until(watch.name) for watch in self.watches}
         for record in records:
             self.scoreboard.restore(record, heard.get(record.pbx) or record.arrived_at)
+        reasons: dict[str, str] = {}                 # of gaps that had begun when slmon ended, and go on
         for gap in self.store.gaps(today, now):
             if gap.until is None:                    # nobody is left to end it; what lasts is marked anew, see `resume`
                 last = heard.get(gap.pbx)
+                if gap.since == last:
+                    reasons[gap.pbx] = gap.reason
                 gap = replace(gap, until=now if last is None else max(gap.since, last))
                 self.store.mark_gap(gap)
             self.scoreboard.record(gap, retold=True)
@@ -134,14 +137,9 @@ class Daemon:
                 for record in open_calls:
                     if record.arrived_at < today:            # over midnight: still on the board
                         self.scoreboard.restore(record, since)
-                facts = watch.switchboard.resume(open_calls, since, over, self._count(watch.name))
+                facts = watch.switchboard.resume(open_calls, since, over, self._count(watch.name),
+                                                  reasons.get(watch.name, ""))
                 self._take(watch, facts)
-
-    def _heard_until(self, pbx: str, records: Iterable[CallRecord]) -> Instant | None:
-        """Until when the PBX was heard: as noted, and later still where a kept call tells so. None: never."""
-        noted = self.store.note(f"heard {pbx}")
-        moments = [record.last_moment for record in (*records, *self.store.open_calls(pbx)) if record.pbx == pbx]
-        return max(moments if noted is None else [*moments, int(noted)], default=None)
 
     def _count(self, pbx: str) -> CallCount | None:
         """How many calls the PBX had handled when it last said so to an earlier life of this daemon."""

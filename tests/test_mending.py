@@ -30,6 +30,7 @@ from slmon.cli import app
 from slmon.config import load
 from slmon.core.facts import FOUND, CallEnded, CallUnaccounted, GapMarked, Outcome, Quality, Step
 from slmon.core.instant import SECOND
+from slmon.daemon import Daemon
 from slmon.simulator.plan import Rate
 from slmon.simulator.server import Account, AmiServer, LiveDay
 from slmon.store.calls import CallStore
@@ -121,6 +122,44 @@ def test_where_slmon_began_in_the_midst_of_a_call_stays_where_it_was_when_the_lo
     (told,) = CallReader(folder / "slmon.db").named(first.call)
     assert (told.arrived_at, told.answered_at) == pytest.approx((first.arrived_at, first.answered_at), abs=SECOND // 10)
     assert "0 calls corrected, 0 added" in backfill(config, "reconnect", "cel")
+
+
+def killed_between_two_notes(folder):
+    """What is stored of a day until slmon is killed seconds after it last noted until when it had heard the PBX."""
+    of = heard("reconnect", folder, connections=1)
+    with closing(CallStore(folder / "slmon.db")) as store:
+        heard_until = max(record.last_moment for record in store.since(0))
+        store.put_note("heard pbx1", str(heard_until - 5 * SECOND))
+    return of, heard_until
+
+
+def test_until_when_slmon_heard_stays_known_when_the_calls_that_told_it_are_mended(tmp_path):
+    of, heard_until = killed_between_two_notes(tmp_path)
+    config = house("reconnect", tmp_path)
+    backfill(config, "reconnect", "cel")
+    first = rows(tmp_path)
+    assert "0 calls corrected, 0 added" in backfill(config, "reconnect", "cel")
+    assert rows(tmp_path) == first
+    assert CallReader(tmp_path / "slmon.db").heard_until("pbx1") == heard_until
+    assert wrong(of, tmp_path) == []
+
+
+def test_what_logs_told_of_the_time_without_slmon_was_not_heard(tmp_path):
+    _, heard_until = killed_between_two_notes(tmp_path)
+    config = house("reconnect", tmp_path)
+    backfill(config, "reconnect", "cel")
+    assert max(record.arrived_at for record in stored(tmp_path)) > heard_until
+    daemon = Daemon(load(config, {}))
+    daemon.restore()
+    daemon.store.close()
+    assert [(gap.since, gap.until) for gap in daemon.store.gaps(heard_until, 1 << 62)] == [(heard_until, None)]
+
+
+def test_one_that_ends_while_the_link_is_down_heard_the_pbx_until_it_broke(tmp_path):
+    _, heard_until = killed_between_two_notes(tmp_path)
+    with closing(CallStore(tmp_path / "slmon.db")) as store:
+        store.mark_gap(GapMarked("pbx1", heard_until + SECOND, None, "cut"))
+    assert CallReader(tmp_path / "slmon.db").heard_until("pbx1") == heard_until + SECOND
 
 
 def test_one_source_after_another_in_any_order_gives_the_same_rows(tmp_path):

@@ -72,6 +72,7 @@ def test_the_better_of_two_rows_stays():
 def test_from_the_end_of_a_restored_copy_to_the_beginning_of_the_present_one_is_a_gap(config, tmp_path):
     with opened(tmp_path / "old.db") as old:
         old.save(ended(ringing(1)))
+        old.save(replace(ended(ringing(7, RANG_IN + 1000 * SECOND)), quality=Quality.CEL))     # told, and not heard
         old.put_note("heard pbx1", str(RANG_IN + 100 * SECOND))
     with opened(tmp_path / "slmon.db") as store:
         store.save(ended(ringing(2, RANG_IN + 5000 * SECOND)))

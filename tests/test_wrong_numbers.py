@@ -412,18 +412,19 @@ async def test_a_gap_in_which_slmon_was_stopped_does_not_go_on_for_ever(tmp_path
     shown = after.scoreboard.snapshot(after.config.views[0], now + 3600 * SECOND)
     after.store.close()
     assert shown.gap_seconds_today <= 65
-    assert [gap.until is None for gap in after.store.gaps(0, now)] == [True, False]     # the new one, until it is up
+    (gap,) = after.store.gaps(0, now)                    # which goes on until the PBX is heard
+    assert (gap.since, gap.until, gap.reason) == (began, None, "link down; slmon was not running")
 
 
 def test_what_was_a_gap_when_slmon_was_killed_ends_by_the_clock_of_the_pbx(tmp_path):
     config = house(tmp_path)
     began = host_now() - 3600 * SECOND                   # the PBX's clock is an hour behind
     before = Daemon(config)
-    before.store.mark_gap(GapMarked("pbx1", began, None, "link down"))
-    before.store.put_note("heard pbx1", str(began - SECOND))
+    before.store.mark_gap(GapMarked("pbx1", began, None, "damaged"))
+    before.store.put_note("heard pbx1", str(began + SECOND))
     before.store.close()
     after = Daemon(config)
     after.restore()
     after.store.close()
     assert [(gap.since, gap.until) for gap in after.store.gaps(0, host_now())] == [
-        (began - SECOND, None), (began, began)]
+        (began, began + SECOND), (began + SECOND, None)]

@@ -14,14 +14,11 @@ from slmon.backfill.spool import Answer, Question
 from slmon.commands.asking import ask_the_other
 from slmon.commands.output import progress
 from slmon.config import Config, Pbx
-from slmon.core.facts import Quality
-from slmon.core.instant import Instant, from_datetime
+from slmon.core.instant import from_datetime
 from slmon.core.switchboard import Switchboard
 from slmon.privacy import CallerKey
 from slmon.store.calls import CallStore
 from slmon.store.schema import StoreBusy, StoreError
-
-_HEARD = (Quality.LIVE, Quality.RESUMED)
 
 
 def caller_key(config: Config) -> CallerKey | None:
@@ -50,23 +47,19 @@ def run_backfill(config: Config, pbx: Pbx, sources: Sources, dry_run: bool) -> N
         return
     try:
         store.checked()
-        spans = unheard(store, pbx.name, _heard_until(store, pbx.name))
+        heard_until = store.heard_until(pbx.name)
+        spans = unheard(store, pbx.name, heard_until or 0)
         sources = replace(sources, cel_forms=forms_of(pbx.cel_format))
         with progress(sources.size, "reading logs") as bar:
             found = look(store, fresh_board(config, pbx), config.phone_hours().is_open, config.site.zone, sources,
                          spans, caller_key(config), lambda call: False, bar.advance)
         if not dry_run:
+            if heard_until is not None:                  # which no call tells any more, once it is mended
+                store.put_note(f"heard {pbx.name}", str(heard_until))
             found.keep(store, from_datetime(datetime.now(UTC)))
     finally:
         store.close(None)
     say(Answer(found.corrected, found.added, found.lost, found.unread, found.said, removed=found.removed), dry_run)
-
-
-def _heard_until(store: CallStore, pbx: str) -> Instant:
-    """Until when a daemon heard that PBX, as noted, or as an open call tells. Mended calls were not heard."""
-    noted = store.note(f"heard {pbx}")
-    moments = [record.last_moment for record in store.open_calls(pbx) if record.quality in _HEARD]
-    return max([*moments, int(noted or 0)])
 
 
 def say(answer: Answer, dry_run: bool) -> None:

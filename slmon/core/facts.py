@@ -163,6 +163,11 @@ class CallRecord:
         return max((moment for moment in moments if moment is not None), default=self.arrived_at)
 
     @property
+    def was_heard(self) -> bool:
+        """Whether it was heard to its last moment: no log has told of that, and it did not merely vanish."""
+        return self.quality in (Quality.LIVE, Quality.RESUMED) and self.outcome is not Outcome.LOST
+
+    @property
     def transfer_untold(self) -> bool:
         """Whether it was answered and nobody can tell whether it was handed over: part of the talk went unheard."""
         low, _ = self.answered_between or (self.answered_at, None)

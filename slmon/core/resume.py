@@ -15,16 +15,18 @@ from slmon.core.site import Meaning
 from slmon.core.steady import moved_record
 from slmon.core.wiring import Leg
 
+NOT_RUNNING = "slmon was not running"
+
 
 class Resume(Resync):
     """The calls of an earlier life of this process."""
 
     def resume(self, records: Iterable[CallRecord], since: Instant, over: Iterable[CallRecord] = (),
-               count: CallCount | None = None) -> list[Fact]:
+               count: CallCount | None = None, reason: str = "") -> list[Fact]:
         """Open calls of an earlier life of this process, seen last at `since`; the first snapshot tells of them.
 
         `over`: calls that had ended, whose channels may be listed yet. `count`: the switch's last count of its calls.
-        Gives the fact of the gap that began then.
+        `reason`: of the gap that had begun then already. Gives the fact of the gap that began then.
         """
         self.hidden.last = count
         for record in sorted(records, key=lambda record: record.arrived_at):     # the last ones are of this boot
@@ -34,7 +36,8 @@ class Resume(Resync):
             self._over[record.call.removeprefix(f"{self.pbx}/")] = Over(record.arrived_at, since)
             self.hidden.rang_in(record.arrived_at, in_gap=False)
         self._said = []
-        self._stream_lost(StreamLost(since, since, "slmon was not running"))
+        reasons = [*filter(None, reason.removesuffix(NOT_RUNNING).split("; ")), NOT_RUNNING]
+        self._stream_lost(StreamLost(since, since, "; ".join(reasons)))
         return self._said
 
     @property

@@ -118,7 +118,8 @@ class _Merging:
         for record in self._store.between(min(arrivals) - SAME_CALL, max(arrivals) + SAME_CALL):
             present.setdefault(record.call, []).append(record)
         for record in portion:
-            self._hear(record.pbx, record.last_moment)
+            if record.was_heard or record.pbx not in self._heard:
+                self._hear(record.pbx, record.last_moment)
             self._call(record, next((each for each in present.get(record.call, ())
                                      if abs(each.arrived_at - record.arrived_at) < SAME_CALL), None))
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
-from slmon.core.account import Account
+from slmon.core.account import BEGINNING, LONGEST_CALL, Account
 from slmon.core.coverage import GapTold, Told
 from slmon.core.facts import FOUND, CallId, CallRecord, CallUnaccounted, GapMarked, Quality, Step, Transfer
 from slmon.core.instant import Instant
@@ -135,6 +135,20 @@ class CallReader:
             first = _first_heard(first, (record_from(told) for (told,) in mended))
         heard = self._records("pbx = ? AND quality IN (?, ?)", (pbx, Quality.LIVE, Quality.RESUMED), {FOUND})
         return _first_heard(first, heard)
+
+    def heard_until(self, pbx: str) -> Instant | None:
+        """Until when that PBX was heard: as noted, or later, where a call as it was heard or an open gap tells so.
+
+        What logs have told was not heard. None: it never was.
+        """
+        noted = self.note(f"heard {pbx}")
+        with self._asking() as connection:
+            (cut_at,) = connection.execute("SELECT max(since) FROM gaps WHERE pbx = ? AND until IS NULL",
+                                           (pbx,)).fetchone()
+        recent = BEGINNING if noted is None else int(noted) - LONGEST_CALL
+        calls = [*self._records("arrived_at >= ? AND pbx = ?", (recent, pbx)), *self.open_calls(pbx)]
+        heard = [record.last_moment for record in calls if record.was_heard]
+        return max((int(each) for each in (noted, cut_at, *heard) if each is not None), default=None)
 
     def note(self, name: str) -> str | None:
         """What was noted under that name."""
