@@ -395,7 +395,7 @@ async def test_undecided_calls_widen_the_figure_on_the_page(visit: Visit) -> Non
 async def test_a_week_is_the_sum_of_its_days(visit: Visit) -> None:
     page = await text_of(await visit(house_of(Scene())), "/goals?period=2026-W47&lang=en")
     assert "845 of 1,049" in page
-    assert "16–22 Nov 2026" in page
+    assert "16–22 Nov 2026" in page.replace("\u2009", "")     # newer Babel sets thin spaces around the dash
 
 
 async def test_a_period_without_calls_says_so_and_shows_no_share(visit: Visit) -> None:
