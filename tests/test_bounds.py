@@ -4,7 +4,8 @@ import time
 from collections import deque
 
 import pytest
-from telling import answered_call, during, hangs_up, instant, joins, leaves, listed, ringing, seen, transfers
+from telling import answered_call, during, hangs_up, instant, joins, leaves, listed, lost, ringing, seen, transfers
+from test_killed import carried_on
 
 from slmon.ami import conversation as conversation_of
 from slmon.ami import snapshot, wire
@@ -15,7 +16,8 @@ from slmon.core import events as ev
 from slmon.core.call import MAX_STEPS
 from slmon.core.callbook import MOST_DOORS
 from slmon.core.desks import MOST_DESKS, MOST_QUEUES, Desks
-from slmon.core.facts import CallArrived, CallId, CallUnaccounted, GapMarked
+from slmon.core.events import LegState
+from slmon.core.facts import CallArrived, CallId, CallUnaccounted, GapMarked, Outcome
 from slmon.core.goals import Goals
 from slmon.core.hours import Hours
 from slmon.core.instant import SECOND
@@ -33,6 +35,25 @@ def test_a_call_that_goes_from_queue_to_queue_all_day_has_a_bounded_journey():
     call = house.call()
     assert (len(call.queues), len(call.steps)) == (MAX_STEPS, MAX_STEPS)
     assert call.queues[0] == "q0"
+
+
+def test_what_a_call_is_judged_by_has_its_place_in_a_journey_that_is_full():
+    queues = [event for number in range(MANY) for event in (joins(at=101, queue=f"q{number}"),
+                                                            leaves(at=101, queue=f"q{number}"))]
+    house = during(ringing(), *queues, joins(at=101), lost(110, 105),
+                   listed(116, seen("c1", 100, state=LegState.UP, context="queue")))
+    again = carried_on(house, 117).hear(listed(118, seen("c1", 100, state=LegState.UP, context="queue")),
+                                        hangs_up("c1", 130)).wait(140)
+    assert (again.call().outcome, again.verdict()) == (Outcome.LOST, "undecided")
+    assert len(again.call().steps) == MAX_STEPS
+
+
+def test_doubts_without_end_are_bounded_too():
+    house = during(answered_call())
+    for number in range(MANY):
+        at = 200 + 3 * number
+        house.hear(lost(at + 1, at), listed(at + 2, seen("c1", 100, state=LegState.UP, linked="c1")))
+    assert len(house.call().steps) == MAX_STEPS
 
 
 def test_a_call_that_is_passed_on_all_day_is_counted_once_and_its_hand_overs_are_bounded():

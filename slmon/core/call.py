@@ -4,7 +4,11 @@ from dataclasses import dataclass
 
 from slmon.core.events import LegId
 from slmon.core.facts import (
+    CLOCK_SET,
+    CONNECTING,
+    FOUND,
     NOT_CONNECTED,
+    UNHEARD,
     UNSURE,
     CallId,
     CallRecord,
@@ -23,6 +27,8 @@ from slmon.core.site import Line, Meaning
 from slmon.core.wiring import Leg
 
 MAX_STEPS = 200      # a call that is passed on all day long still has a bounded journey, few queues, desks, hand-overs
+_DOUBTS = frozenset({FOUND, UNHEARD, UNSURE, CLOCK_SET})       # by these steps a kept call is judged,
+_LAST_COUNTS = frozenset({CONNECTING, NOT_CONNECTED})          # and by the last of these
 
 
 @dataclass(slots=True)
@@ -128,9 +134,21 @@ class Call:
         """Note a stop of the journey; one told twice is one."""
         self.stirred_at = max(self.stirred_at, at)
         taken = Step(at, step, detail)
-        if len(self.steps) < MAX_STEPS and taken not in self.steps[-2:]:
+        if taken not in self.steps[-2:] and self._has_room(step):
             self.steps.append(taken)
             self.changed[self.id] = None
+
+    def _has_room(self, step: str) -> bool:
+        """Whether there is a place left for the step; what the call is judged by takes another's."""
+        if len(self.steps) < MAX_STEPS:
+            return True
+        if step not in _DOUBTS | _LAST_COUNTS:
+            return False
+        in_the_way = next((number for number in range(MAX_STEPS - 1, 0, -1)
+                           if self.steps[number].step not in _DOUBTS), None)
+        if in_the_way is not None:
+            del self.steps[in_the_way]
+        return in_the_way is not None
 
     def not_connected(self, at: Instant) -> None:
         """No desk that has picked up can be together with the member."""
