@@ -361,6 +361,16 @@ async def test_calls_that_are_followed_yet_are_left_alone_and_counted(tmp_path, 
     assert {record.call: record for record in stored(tmp_path) if record.call in followed} == before
 
 
+def test_a_log_that_is_empty_is_said(tmp_path):
+    heard("reconnect", tmp_path)
+    (tmp_path / "cel.csv").touch()
+    found = CliRunner().invoke(app, ["backfill", "--config", str(house("reconnect", tmp_path)),
+                                     "--cel", str(tmp_path / "cel.csv")])
+    assert found.exit_code == 0
+    assert f"{tmp_path / 'cel.csv'}: is empty" in found.output
+    assert "0 calls corrected, 0 added" in found.output
+
+
 async def test_a_slmon_that_does_not_answer_is_said(tmp_path, monkeypatch):
     monkeypatch.setattr("slmon.commands.asking.ANSWER_SECONDS", 0.1)
     with closing(CallStore(tmp_path / "slmon.db")):

@@ -38,6 +38,8 @@ def run_backfill(config: Config, pbx: Pbx, sources: Sources, dry_run: bool) -> N
     for path in sources.files:
         if not path.is_file():
             raise SourceError(f"{path}: no such file")
+        if not path.stat().st_size:
+            _console().print(f"slmon: warning: {path}: is empty; does the PBX write another file?", markup=False)
     if not Path(config.store.path).exists():
         raise StoreError(f"{config.store.path}: there is no such file; slmon run makes it, or change [store] path")
     try:
@@ -64,7 +66,7 @@ def run_backfill(config: Config, pbx: Pbx, sources: Sources, dry_run: bool) -> N
 
 def say(answer: Answer, dry_run: bool) -> None:
     """What was found, in words, on standard error."""
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = _console()
     for words in answer.said:
         console.print(f"slmon: {words}", markup=False)
     for kind, count in answer.unread.items():
@@ -75,6 +77,10 @@ def say(answer: Answer, dry_run: bool) -> None:
     removed = f", {answer.removed} {would}taken away, which were no member's" if answer.removed else ""
     lost = f"; of {answer.lost} no source can tell how they ended" if answer.lost else ""
     console.print(f"slmon: {answer.corrected} calls {would}corrected, {answer.added} {would}added{removed}{lost}")
+
+
+def _console() -> Console:
+    return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 class UnknownSource(Exception):
