@@ -5,11 +5,13 @@ import itertools
 import lzma
 import os
 import re
+import time
 import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import cutting
 import pytest
@@ -25,8 +27,9 @@ from slmon.backfill.files import LONGEST_LINE, PORTION, TORN, SourceError, lines
 from slmon.backfill.mender import Mender
 from slmon.backfill.queue_log import queue_log_moment
 from slmon.backfill.sources import Sources, gathered
-from slmon.backfill.spool import Question, Spool
+from slmon.backfill.spool import ANSWER_SECONDS, Answer, Question, Spool
 from slmon.cli import app
+from slmon.commands.asking import ask_the_other
 from slmon.config import load
 from slmon.core.facts import FOUND, CallEnded, CallUnaccounted, GapMarked, Outcome, Quality, Step
 from slmon.core.instant import SECOND
@@ -35,6 +38,7 @@ from slmon.simulator.plan import Rate
 from slmon.simulator.server import Account, AmiServer, LiveDay
 from slmon.store.calls import CallStore
 from slmon.store.reader import CallReader
+from slmon.store.schema import StoreError
 
 OPTIONS = {"cel": "--cel", "queue_log": "--queue-log", "cdr": "--cdr"}
 
@@ -380,6 +384,44 @@ async def test_a_slmon_that_does_not_answer_is_said(tmp_path, monkeypatch):
     assert found.exit_code == 1
     assert "does not answer" in found.output
     assert not list((tmp_path / "slmon.db.backfill").glob("*.json"))
+
+
+def asked_while(tmp_path, monkeypatch, *happenings):
+    """Ask the slmon that runs, of which these things happen one after the other while it is waited for."""
+    happening = iter(happenings)
+    monkeypatch.setattr("slmon.commands.asking.time", SimpleNamespace(
+        monotonic=time.monotonic, sleep=lambda seconds: next(happening)()))
+    with closing(CallStore(tmp_path / "slmon.db")):
+        return ask_the_other(load(house("reconnect", tmp_path), {}), Question("pbx1", Sources(cel=(Path("a.csv"),))))
+
+
+def test_who_asks_while_slmon_starts_is_answered(tmp_path, monkeypatch):
+    spool = Spool(tmp_path / "slmon.db")
+
+    def answers():
+        for name, _ in spool.questions():
+            spool.reply(name, Answer(corrected=3))
+    asked_before_its_first_start = asked_while(tmp_path, monkeypatch, spool.prepare, answers)
+    asked_before_a_later_one = asked_while(tmp_path, monkeypatch, spool.prepare, answers)
+    assert (asked_before_its_first_start.corrected, asked_before_a_later_one.corrected) == (3, 3)
+
+
+def test_a_slmon_that_ends_over_a_question_and_starts_again_at_once_is_not_waited_for_for_ever(tmp_path, monkeypatch):
+    spool = Spool(tmp_path / "slmon.db")
+    spool.prepare()
+    with pytest.raises(StoreError, match="has stopped; do this again"):
+        asked_while(tmp_path, monkeypatch, lambda: list(spool.questions()), spool.prepare)
+    assert not list((tmp_path / "slmon.db.backfill").glob("*.json"))
+
+
+def test_what_nobody_waits_for_any_more_is_thrown_away_at_the_start(tmp_path):
+    spool = Spool(tmp_path / "slmon.db")
+    spool.prepare()
+    name = spool.ask(Question("pbx1", Sources(cel=(Path("a.csv"),))))
+    long_ago = time.time() - 2 * ANSWER_SECONDS
+    os.utime(tmp_path / "slmon.db.backfill" / f"question-{name}.json", (long_ago, long_ago))
+    spool.prepare()
+    assert dict(spool.questions()) == {}
 
 
 def test_a_question_that_nobody_can_understand_is_taken_and_is_none(tmp_path):

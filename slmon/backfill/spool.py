@@ -3,8 +3,10 @@
 Who may write there may write to the database too. A question is taken by renaming it, so it is answered once.
 """
 
+import contextlib
 import json
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -12,6 +14,7 @@ from pathlib import Path
 from slmon.backfill.sources import Sources
 from slmon.backfill.tables import Tables
 
+ANSWER_SECONDS = 10.0          # so long at most whoever asks waits until a slmon that runs begins with it
 _KINDS = ("cel", "queue_log", "cdr")
 
 
@@ -46,10 +49,13 @@ class Spool:
         self._folder = store.with_name(f"{store.name}.backfill")
 
     def prepare(self) -> None:
-        """Make the folder, and throw away what nobody waits for any more."""
+        """Make the folder, and throw away what nobody waits for any more; what was asked just now is answered."""
         self._folder.mkdir(mode=0o700, exist_ok=True)
         for old in self._folder.glob("*.json"):
-            old.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):         # whoever asked has taken it away
+                is_waited_for = time.time() - old.stat().st_mtime < ANSWER_SECONDS
+                if not (is_waited_for and old.name.startswith("question-")):
+                    old.unlink()
 
     # -- who asks
 
@@ -66,8 +72,12 @@ class Spool:
         return name
 
     def is_taken(self, name: str) -> bool:
-        """Whether somebody works on the question."""
+        """Whether somebody has begun with the question, and may have thrown it away since."""
         return not (self._folder / f"question-{name}.json").exists()
+
+    def is_dropped(self, name: str) -> bool:
+        """Whether nobody works on the question any more: one who began with it has ended."""
+        return not any((self._folder / f"{kind}-{name}.json").exists() for kind in ("question", "taken", "answer"))
 
     def answer(self, name: str) -> Answer | None:
         """The answer, once; None while there is none."""
