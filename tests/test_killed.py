@@ -6,6 +6,7 @@ from telling import (
     House,
     answered_call,
     answers,
+    cut_off,
     during,
     hangs_up,
     instant,
@@ -21,8 +22,9 @@ from telling import (
 )
 
 from slmon.core import events as ev
-from slmon.core.facts import CallTransferred
+from slmon.core.facts import CallJudged, CallTransferred, Outcome, Verdict
 from slmon.core.goals import Goal
+from slmon.core.retold import retold
 from slmon.core.switchboard import Switchboard
 
 
@@ -71,6 +73,41 @@ def test_a_hand_over_that_a_restart_interrupts_and_that_was_the_way_to_park_is_n
                                             hangs_up("c1", 150))
     again.wait(170)
     assert not again.call().transferred
+
+
+@pytest.mark.parametrize(("boot", "outcome", "verdict"), [
+    ("tuesday", Outcome.LOST, "undecided"), ("monday", Outcome.TURNED_AWAY, "missed")])
+@pytest.mark.parametrize(("ended_at", "killed_at", "link_back_at"), [
+    (103, 103.8, 104.5), (103, 103.8, 140), (119.5, 122, 140)])
+def test_whom_the_switch_cut_off_just_before_a_kill_was_lost_if_it_has_started_anew_since(
+        ended_at, killed_at, link_back_at, boot, outcome, verdict):
+    house = during([ev.SwitchBooted(instant(90), "monday", None)], ringing("c1", 100), joins(at=101),
+                   cut_off("c1", ended_at))
+    again = carried_on(house, killed_at)
+    again.facts += again.board.seal_ended(instant(link_back_at))
+    assert again.board.next_seal() is None               # the clock has nothing to do until the link is back
+    again.wait(link_back_at)
+    again.hear([ev.SwitchBooted(instant(link_back_at), boot, None)], listed(link_back_at)).wait(link_back_at + 10)
+    assert (again.call().outcome, again.verdict()) == (outcome, verdict)
+
+
+def test_a_board_that_starts_anew_does_not_say_yet_that_whom_the_switch_cut_off_was_missed():
+    house = during(ringing("c1", 100), joins(at=101), cut_off("c1", 103))
+    waited_long = during(ringing("c1", 100), joins(at=101), cut_off("c1", 130))
+
+    def verdicts(of):
+        return [fact.verdict for fact in retold(of.board.record("pbx1/c1"), Goal(), instant(140))
+                if isinstance(fact, CallJudged)]
+    assert (verdicts(house), verdicts(waited_long)) == ([], [Verdict.MISSED])
+
+
+def test_who_hung_up_just_before_a_kill_gave_up_whatever_became_of_the_switch():
+    house = during([ev.SwitchBooted(instant(90), "monday", None)], ringing("c1", 100), joins(at=101),
+                   hangs_up("c1", 103))
+    again = carried_on(house, 103.8)
+    assert again.board.next_seal() == instant(108)
+    again.hear([ev.SwitchBooted(instant(140), "tuesday", None)], listed(140)).wait(150)
+    assert again.call().outcome is Outcome.ABANDONED
 
 
 def test_a_kill_just_after_a_restart_of_the_switch_does_not_take_the_calls_since_for_those_before():

@@ -27,6 +27,7 @@ from slmon.core.facts import (
     CallUnaccounted,
     ClockStepped,
     DeskChanged,
+    EndedBy,
     Fact,
     GapMarked,
     OddityNoticed,
@@ -118,6 +119,7 @@ class CallBook(ABC):
         self._listed_since: Instant | None = None     # while a snapshot is read: what was seen last before it
         self._doubted: dict[CallId, Instant] = {}     # of the last list: who may have been answered since, unheard
         self._held_back: dict[CallId, Call] = {}      # calls to judge when the gap is over
+        self._held_unsealed: dict[CallId, Call] = {}  # and to seal
         self._over: dict[LegId, Over] = {}            # member legs whose call is over and that may live on
 
     @property
@@ -162,12 +164,25 @@ class CallBook(ABC):
 
     def _fire(self, at: Instant, due: Due, call: Call, what: object) -> None:
         if due is Due.JUDGE:
-            if self._gap_since is None or at - SETTLE <= self._gap_since:
+            watched = self._gap_since is None or at - SETTLE <= self._gap_since
+            if watched and not self._may_be_cut_off(call):
                 self._judge(call, at - SETTLE)
             elif self.calls.get(call.id) is call:
                 self._held_back[call.id] = call          # it may have been answered while nobody listened
         elif due is Due.SEAL:
-            self._seal(call)
+            if self._may_be_cut_off(call):
+                self._held_unsealed[call.id] = call
+            else:
+                self._seal(call)
+
+    def _may_be_cut_off(self, call: Call) -> bool:
+        """Whether the switch hung up on the member as the last thing that an earlier life of this process heard.
+
+        It may have been on its way down, and only its next words tell.
+        """
+        return (self._gap_since is not None and call.quality is Quality.RESUMED and not call.is_answered
+                and call.ended_at is not None and self._gap_since - call.ended_at <= SEAL_AFTER
+                and call.ended_by is EndedBy.PBX)
 
     def _clock_was_set(self, by: int) -> None:
         """Somebody set the switch's clock. By how much is known well enough to go on, and not to judge by it.

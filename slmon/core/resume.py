@@ -72,7 +72,7 @@ class Resume(Resync):
                 self._due(hand_over.at + CONFIRM, Due.HAND_OVER, call, hand_over)
         call.place = Place.TALKING if call.is_answered else Place.MENU if call.asked_at is None else Place.WAITING
         self._boot = record.boot or self._boot
-        found = judge(record, call.goal, record.arrived_at)
+        found = None if record.may_be_cut_off else judge(record, call.goal, record.arrived_at)
         call.verdict = found[0] if found else None
         self.calls[call.id] = call
         self._by_leg[leg.id] = self._by_link[leg.id] = call

@@ -74,6 +74,9 @@ class Resync(CallBook):
         for call in self._held_back.values():
             self._due(at + SETTLE, Due.JUDGE, call)
         self._held_back.clear()
+        for call in self._held_unsealed.values():
+            self._due(at, Due.SEAL, call)
+        self._held_unsealed.clear()
 
     def _switch_booted(self, event: SwitchBooted) -> None:
         another = bool(event.boot) and self._boot is not None and event.boot != self._boot
@@ -82,6 +85,9 @@ class Resync(CallBook):
         if not same and event.booted_at is not None and gap is not None and event.booted_at > gap - SECOND:
             another = True                               # it was started after we last heard of it
         if another:
+            for call in self.calls.values():
+                if self._may_be_cut_off(call):
+                    call.outcome = Outcome.LOST
             self._switch_died(self.now if gap is None else gap)
         self._boot = event.boot or self._boot
 

@@ -1,6 +1,7 @@
 """Tell a stored call's facts again, in order, so that after a restart today's figures are what they were."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from slmon.core.counted import CountedCall
 from slmon.core.facts import (
@@ -96,6 +97,9 @@ def _parked(record: CallRecord) -> Iterator[CallMoved]:
 
 
 def _judged(record: CallRecord, goal: Goal, now: Instant) -> Iterator[CallJudged]:
+    if record.may_be_cut_off:                            # what had not been said by its end is yet to be said
+        now = min(now, record.last_moment)
+        record = replace(record, ended_at=None)
     judged = judge(record, goal, now)
     if judged is not None:
         yield CallJudged(record.call, judged[1], judged[0])

@@ -102,7 +102,8 @@ class Switchboard(Legs, Resume, Audit):
 
     def next_seal(self) -> Instant | None:
         """When `seal_ended` has something to do next."""
-        ended = (call.ended_at for call in self.calls.values() if call.ended_at is not None)
+        ended = (call.ended_at for call in self.calls.values()
+                 if call.ended_at is not None and not self._may_be_cut_off(call))
         first = min(ended, default=None)
         return None if first is None else first + SEAL_AFTER + self.set_by
 
