@@ -258,10 +258,10 @@ def listed(at: float, *legs: ev.SnapshotLeg, callers: Iterable[ev.SnapshotCaller
 
 def seen(leg: str, since: float, bridge: str = "", linked: str = "", channel: str = "",
          state: LegState = LegState.RING, context: str = "from-trunk", application: str = "",
-         met_nobody: bool = False) -> ev.SnapshotLeg:
+         met_nobody: bool = False, dialled: str | None = None) -> ev.SnapshotLeg:
     """One leg of the list."""
     return ev.SnapshotLeg(leg, linked or leg, channel or f"PJSIP/trunk-{leg}", state, context, "70200100", "20304050",
-                          bridge, application, instant(since), met_nobody)
+                          bridge, application, instant(since), met_nobody, dialled)
 
 
 def seen_desk(desk: str, since: float, bridge: str, linked: str) -> ev.SnapshotLeg:

@@ -202,11 +202,12 @@ async def test_a_list_that_takes_long_is_asked_for_no_more_often_than_a_hundredt
 
 
 @in_no_time
-async def test_which_bridges_only_park_is_asked_before_the_channels():
+async def test_which_bridges_only_park_and_what_came_in_by_which_number_is_asked_before_the_channels():
     async with idle_pbx() as pbx, shipped(access(pbx.port)) as followed:
         await when(followed, lambda: followed.link.state.is_up)
         asked = [said.split(b"\r\n")[0] for said in pbx.received]
         assert asked.index(b"Action: BridgeList") < asked.index(b"Action: CoreShowChannels")
+        assert asked.index(b"Action: Status") < asked.index(b"Action: CoreShowChannels")
 
 
 @in_no_time

@@ -54,6 +54,31 @@ def test_who_stands_in_a_bridge_has_met_somebody_though_the_list_names_nobody(br
     assert house.call().answer_bounds == bounds
 
 
+# -- what it came in by
+
+
+@pytest.mark.parametrize(("dialled", "line", "excluded"), [
+    ("70200100", "Hovednummer", None), ("70200198", "Test", "test"), (None, None, None)])
+def test_who_rang_in_unheard_and_is_elsewhere_by_now_came_in_by_the_number_that_the_list_tells(dialled, line, excluded):
+    there = seen("c1", 108, state=UP, context="queue", dialled=dialled)
+    house = during(ringing("c0", 100, channel="PJSIP/trunk-c0"), lost(110, 105), listed(116, there))
+    found = house.board.record("pbx1/c1")
+    assert (found.dialled, found.line, found.excluded) == (dialled or "", line, excluded)
+
+
+def test_who_is_at_the_door_yet_has_the_number_that_it_came_in_by_and_not_the_one_it_is_at():
+    house = during(lost(110, 105), listed(116, seen("c1", 108, state=UP, dialled="70200199")))
+    assert house.board.record("pbx1/c1").line == "Lukket"
+
+
+@pytest.mark.parametrize(("dialled", "calls"), [("", 0), (None, 1), ("70200100", 1)])
+def test_whom_the_switch_has_rung_itself_through_the_trunk_in_a_gap_is_no_member(dialled, calls):
+    called_back = seen("c1", 108, state=UP, context="queue", application="Queue", dialled=dialled)
+    house = during(ringing("c0", 100, channel="PJSIP/trunk-c0"), hangs_up("c0", 101), lost(110, 105),
+                   listed(116, called_back))
+    assert sum(call == "pbx1/c1" for call in house.board.calls) == calls
+
+
 # -- before the lists have come
 
 

@@ -415,6 +415,21 @@ def test_a_listed_channel_in_a_bridge_that_only_parks_stands_in_none():
     assert [leg.bridge for leg in snapshot.legs] == ["", "talk"]
 
 
+def test_a_listed_channel_has_the_number_that_it_came_in_by_where_the_pbx_tells():
+    states = (listed("Status", Uniqueid="1.1", Type="PJSIP", DNID="70200100")
+              + listed("Status", Uniqueid="1.2", Type="PJSIP", DNID="")
+              + listed("Status", Uniqueid="1.3", Type="DAHDI", DNID=""))         # an analogue line has none
+
+    def channels(action):
+        items = (listed("CoreShowChannel", Uniqueid=f"1.{number}", ActionID=action) for number in (1, 2, 3, 4))
+        return b"".join([*items, listed("CoreShowChannelsComplete", ActionID=action)])
+    first, again = Translator().translate(AmiStream(VOCABULARY).feed(
+        BANNER + event("Hangup", Timestamp="100.5") + states + listed("StatusComplete") + channels("a2")
+        + channels("a3")))[1:]
+    assert [leg.dialled for leg in first.legs] == ["70200100", "", None, None]
+    assert {leg.dialled for leg in again.legs} == {None}      # what was told is of that moment
+
+
 @pytest.mark.parametrize(("leg", "age", "began"), [
     ("pbx1-1795662138.140", "00:00:04", 139),            # moved into a consultation of four seconds
     ("1795662138.140", "00:01:00", 139), ("pbx1-1795662138.140", "00:00:08", 138.9),

@@ -13,7 +13,7 @@ __all__ = ["ALLOWED", "HARMFUL", "Action", "NotAllowed", "Response", "action", "
            "login_with_secret", "message", "spoken"]
 
 ALLOWED = frozenset({"Challenge", "Login", "Logoff", "Ping", "CoreSettings", "CoreStatus", "CoreShowChannels",
-                     "BridgeList", "QueueStatus", "DeviceStateList", "ListCommands"})
+                     "BridgeList", "Status", "QueueStatus", "DeviceStateList", "ListCommands"})
 
 HARMFUL = frozenset({"Originate", "Command", "Redirect", "Hangup", "Atxfer", "BlindTransfer", "Setvar", "DBPut",
                      "DBDel", "UpdateConfig", "CreateConfig", "GetConfig", "ModuleLoad", "Reload", "QueueAdd",

@@ -6,7 +6,6 @@ all events.
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Protocol
 
 from slmon.ami import actions
@@ -15,6 +14,7 @@ from slmon.ami.conversation import Conversation
 from slmon.ami.state import Complaint
 from slmon.ami.timing import Timing
 
+_QUICK = 1.0                           # seconds that a list takes at most where there is time for one more
 _LISTING_AT_MOST = 100.0               # so many times as long as a list takes, none is asked for again
 
 
@@ -46,6 +46,7 @@ class Lists:
         self._monotonic = monotonic
         self._all, self._queues = asyncio.Event(), asyncio.Event()      # are wanted
         self._all.set()
+        self._too_long: set[str] = set()                      # lists that did not come in time, and can be done without
         self._refused = False                                 # the login may not ask for them
         self._processed: int | None = None                    # calls, as the PBX counts them
         self.channels_listed = False                          # on this connection
@@ -104,7 +105,10 @@ class Lists:
         """All lists; on a new connection the channels last, which make one snapshot of all. False: not all came."""
         started = await self._ask("CoreStatus", Complaint.NOT_READY)
         again = self.channels_listed             # then the channels first, for queues tell of channels that are known
-        await self._ask_bridges()
+        asked_at = self._monotonic()
+        await self._ask_if_told("BridgeList")    # which bridges only park: the channels' list puts all in them together
+        if self._monotonic() - asked_at < _QUICK:
+            await self._ask_if_told("Status")    # what a channel came in by: the other list has what it is doing now
         channels = again and await self._ask("CoreShowChannels", Complaint.NOT_READY)
         queues = await self._ask("QueueStatus", Complaint.NO_QUEUES)
         devices = await self._ask("DeviceStateList", Complaint.NO_DEVICES)
@@ -114,10 +118,14 @@ class Lists:
             self._link.on_unlisted()
         return started and queues and devices and channels
 
-    async def _ask_bridges(self) -> None:
-        """Which bridges only park: the channels' list puts all in them together. Not every PBX tells."""
-        with suppress(TimeoutError):
-            await self._conversation.ask(actions.action("BridgeList"), self._timing.action, whole_list=True)
+    async def _ask_if_told(self, name: str) -> None:
+        """Ask for a list that makes another one better. Not every PBX tells, nor in time; then others must not wait."""
+        if name in self._too_long:
+            return
+        try:
+            await self._conversation.ask(actions.action(name), self._timing.action, whole_list=True)
+        except TimeoutError:
+            self._too_long.add(name)
 
     async def _ask(self, name: str, otherwise: Complaint) -> bool:
         """Ask for one list. True: it came, or it will never come."""

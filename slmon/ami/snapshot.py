@@ -13,6 +13,8 @@ LISTS: dict[str, tuple[str, ...]] = {
         "CoreShowChannel": ("Channel", "ChannelState", "CallerIDNum", "Context", "Exten", "Uniqueid", "Linkedid",
                             "Application", "Duration", "BridgeId", "ConnectedLineNum"),
         "CoreShowChannelsComplete": ("EventList", "ListItems"),
+        "Status": ("Uniqueid", "Type", "DNID"),
+        "StatusComplete": ("EventList",),
         "BridgeListItem": ("BridgeUniqueid", "BridgeTechnology"),
         "BridgeListComplete": ("EventList",),
         "QueueMember": ("Queue", "Location", "StateInterface", "Status", "Paused"),
@@ -23,6 +25,7 @@ LISTS: dict[str, tuple[str, ...]] = {
 }
 """The items of the lists, and the headers read of them."""
 
+_TELLS_WHO_RANG = "PJSIP"     # the technology that gives every channel that comes in its number, and no other one
 HOLDING = "holding_bridge"    # the technology of a bridge in which nobody hears anybody
 _NOBODY = "<unknown>"    # of the other side of a leg, until a phone has rung for it
 _REMEMBERED = 16         # lists that were complete
@@ -39,6 +42,7 @@ class SnapshotAssembly:
 
     The channel list makes the snapshot; queues and devices listed before it are part of it, those listed later come
     as a snapshot without legs. A leg in a bridge that by the bridges listed before only parks is said to be in none.
+    What the legs came in by is what the list of their states told before.
     """
 
     def __init__(self) -> None:
@@ -50,6 +54,8 @@ class SnapshotAssembly:
         self._devices_listed: tuple[DeviceChanged, ...] = ()
         self._holding_listed: dict[str, list[str]] = {}
         self._holding: frozenset[str] = frozenset()      # bridges that only park legs, by the last list of bridges
+        self._dialled_listed: dict[str, list[tuple[str, str]]] = {}
+        self._dialled: dict[str, str] = {}               # by leg, the number that it came in by
         self._channels_seen = False
         self._complete: deque[tuple[str, str]] = deque(maxlen=_REMEMBERED)
 
@@ -62,8 +68,12 @@ class SnapshotAssembly:
             self._complete.append((name, action))
         match name:
             case "CoreShowChannel" if values[7]:         # its Uniqueid
-                leg = _leg(rest, at)
+                leg = _leg(rest, at)._replace(dialled=self._dialled.get(values[7]))
                 _add(self._legs, action, leg._replace(bridge="") if leg.bridge in self._holding else leg)
+            case "Status" if rest[2] or rest[1] == _TELLS_WHO_RANG:
+                _add(self._dialled_listed, action, (rest[0], rest[2]))
+            case "StatusComplete":
+                self._dialled = dict(self._dialled_listed.pop(action, ()))
             case "BridgeListItem" if rest[1] == HOLDING:
                 _add(self._holding_listed, action, rest[0])
             case "BridgeListComplete":
@@ -79,7 +89,7 @@ class SnapshotAssembly:
             case "DeviceStateChange":
                 _add(self._devices, action, DeviceChanged(at, *rest))
             case "CoreShowChannelsComplete":
-                legs = tuple(self._legs.pop(action, ()))
+                legs, self._dialled = tuple(self._legs.pop(action, ())), {}
                 return self._channels_complete(legs, at, _number(rest[1]) in (None, len(legs)))
             case "QueueStatusComplete":
                 return self._queues_complete(

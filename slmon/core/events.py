@@ -312,7 +312,8 @@ class StreamLost(NamedTuple):
 class SnapshotLeg(NamedTuple):
     """A leg as the switch lists it on asking. `started_at` is to the second, and at most one second late.
 
-    `met_nobody`: the switch says that nobody was ever at the other side of it.
+    `met_nobody`: the switch says that nobody was ever at the other side of it. `dialled`: the number that it came in
+    by; empty: it came in by none, for the switch has rung it; None: the switch does not tell.
     """
 
     leg: LegId
@@ -326,6 +327,7 @@ class SnapshotLeg(NamedTuple):
     application: str
     started_at: Instant
     met_nobody: bool = False
+    dialled: str | None = None
 
 
 class SnapshotCaller(NamedTuple):

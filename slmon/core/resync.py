@@ -217,14 +217,17 @@ class Resync(CallBook):
 
     def _came_in(self, leg: Leg, listed: SnapshotLeg) -> bool:
         """Whether a member is there whom nobody saw come in, and not the channel of one who is gone."""
-        rang_in = listed.linked == listed.leg and listed.state in {LegState.RING, LegState.UP} and not leg.rung
+        rang_in = (listed.linked == listed.leg and listed.state in {LegState.RING, LegState.UP} and not leg.rung
+                   and listed.dialled != "")
         at_a_door = self._is_door(leg, listed.context) or leg.endpoint in self.doors_seen
         return rang_in and at_a_door and not self._was_over(listed)
 
     def _arrived_unseen(self, leg: Leg, listed: SnapshotLeg) -> None:
         """The switch tells its age in whole seconds, cut off."""
         leg.started_at -= LISTED_SLACK
-        if not self._is_door(leg, listed.context):
+        if listed.dialled:
+            leg.exten = listed.dialled
+        elif not self._is_door(leg, listed.context):
             leg.exten = ""                               # it is somewhere else by now: what was dialled is not known
         self._arrive(leg, listed.caller)
         call = self._by_leg.get(leg.id)
