@@ -53,6 +53,11 @@ def host_now() -> Instant:
     return from_datetime(datetime.now(UTC))
 
 
+def _told_until(record: CallRecord, heard_until: Instant) -> Instant:
+    """Up to when is known what happened to a call: a log may have told more than was heard."""
+    return heard_until if record.was_heard else max(heard_until, record.last_moment)
+
+
 class Daemon:
     """Everything that runs, of one configuration."""
 
@@ -116,7 +121,7 @@ class Daemon:
         records = list(self.store.since(today))
         heard = {watch.name: self.store.heard_until(watch.name) for watch in self.watches}
         for record in records:
-            self.scoreboard.restore(record, heard.get(record.pbx) or record.arrived_at)
+            self.scoreboard.restore(record, _told_until(record, heard.get(record.pbx) or record.arrived_at))
         reasons: dict[str, str] = {}                 # of gaps that had begun when slmon ended, and go on
         for gap in self.store.gaps(today, now):
             if gap.until is None:                    # nobody is left to end it; what lasts is marked anew, see `resume`
@@ -136,7 +141,7 @@ class Daemon:
                 over = [record for record in records if record.pbx == watch.name and record.outcome is not None]
                 for record in open_calls:
                     if record.arrived_at < today:            # over midnight: still on the board
-                        self.scoreboard.restore(record, since)
+                        self.scoreboard.restore(record, _told_until(record, since))
                 facts = watch.switchboard.resume(open_calls, since, over, self._count(watch.name),
                                                   reasons.get(watch.name, ""))
                 self._take(watch, facts)

@@ -4,7 +4,21 @@ import time
 from collections import deque
 
 import pytest
-from telling import answered_call, during, hangs_up, instant, joins, leaves, listed, lost, ringing, seen, transfers
+from telling import (
+    answered_call,
+    during,
+    hangs_up,
+    instant,
+    joins,
+    leaves,
+    listed,
+    lost,
+    picks_up,
+    ringing,
+    rings,
+    seen,
+    transfers,
+)
 from test_killed import carried_on
 
 from slmon.ami import conversation as conversation_of
@@ -46,6 +60,15 @@ def test_what_a_call_is_judged_by_has_its_place_in_a_journey_that_is_full():
                                         hangs_up("c1", 130)).wait(140)
     assert (again.call().outcome, again.verdict()) == (Outcome.LOST, "undecided")
     assert len(again.call().steps) == MAX_STEPS
+
+
+def test_a_doubt_leaves_a_full_journey_the_desk_that_is_connecting():
+    house = during(ringing(), joins(at=101))
+    for number in range(MANY):
+        house.board.calls["pbx1/c1"].step(instant(102), "queue", f"q{number}")
+    house.hear(rings(at=110), picks_up(at=112), lost(113, 113), listed(118, seen("c1", 100), seen(
+        "101", 110, "", "c1", "PJSIP/101-101", LegState.UP, "desks", "AppDial")))
+    assert house.board.record("pbx1/c1").connecting_since == instant(112)
 
 
 def test_doubts_without_end_are_bounded_too():

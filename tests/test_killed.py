@@ -91,6 +91,21 @@ def test_whom_the_switch_cut_off_just_before_a_kill_was_lost_if_it_has_started_a
     assert (again.call().outcome, again.verdict()) == (outcome, verdict)
 
 
+@pytest.mark.parametrize("stops", [True, False])
+def test_whom_the_switch_cuts_off_is_judged_when_it_is_known_that_it_was_not_stopping(stops):
+    house = during(ringing("c1", 100), joins(at=101), cut_off("c1", 103)).wait(104.9)
+    assert house.verdict() is None
+    house.hear([ev.SwitchStopping(instant(105))] if stops else []).wait(120)
+    assert house.verdict() == ("undecided" if stops else "missed")
+
+
+def test_whom_the_switch_cut_off_in_this_life_before_a_link_was_lost_is_sealed_though_it_stays_down():
+    house = during([ev.SwitchBooted(instant(50), "monday", None)], ringing("c1", 100), joins(at=101), lost(103, 102),
+                   listed(104, seen("c1", 100)), cut_off("c1", 110), lost(112, 112))
+    house.facts += house.board.seal_ended(instant(600))
+    assert (house.call().outcome, house.board.calls) == (Outcome.TURNED_AWAY, {})
+
+
 def test_a_board_that_starts_anew_does_not_say_yet_that_whom_the_switch_cut_off_was_missed():
     house = during(ringing("c1", 100), joins(at=101), cut_off("c1", 103))
     waited_long = during(ringing("c1", 100), joins(at=101), cut_off("c1", 130))

@@ -414,6 +414,17 @@ def test_a_slmon_that_ends_over_a_question_and_starts_again_at_once_is_not_waite
     assert not list((tmp_path / "slmon.db.backfill").glob("*.json"))
 
 
+def test_an_answer_that_nobody_waits_for_any_more_is_none_to_the_next_question(tmp_path):
+    spool, question = Spool(tmp_path / "slmon.db"), Question("pbx1", Sources(cel=(Path("a.csv"),)))
+    spool.prepare()
+    name = spool.ask(question)
+    ((taken, _),) = spool.questions()
+    spool.forget(name)                                   # Ctrl-C
+    spool.reply(taken, Answer(corrected=7))
+    assert spool.answer(spool.ask(question)) is None
+    assert len(dict(spool.questions())) == 1
+
+
 def test_what_nobody_waits_for_any_more_is_thrown_away_at_the_start(tmp_path):
     spool = Spool(tmp_path / "slmon.db")
     spool.prepare()

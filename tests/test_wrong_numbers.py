@@ -1,5 +1,6 @@
 """Cases in which a figure would come out wrong, each told in as few events as it takes."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from slmon.config import load
@@ -16,6 +17,10 @@ from slmon.core.facts import (
     GapMarked,
     Outcome,
     Place,
+    Quality,
+    Step,
+    Transfer,
+    TransferKind,
     Verdict,
 )
 from slmon.core.goals import Goal
@@ -416,15 +421,55 @@ async def test_a_gap_in_which_slmon_was_stopped_does_not_go_on_for_ever(tmp_path
     assert (gap.since, gap.until, gap.reason) == (began, None, "link down; slmon was not running")
 
 
-def test_what_was_a_gap_when_slmon_was_killed_ends_by_the_clock_of_the_pbx(tmp_path):
+def test_what_was_heard_in_a_gap_that_was_open_when_slmon_was_killed_ends_it_not(tmp_path):
     config = house(tmp_path)
-    began = host_now() - 3600 * SECOND                   # the PBX's clock is an hour behind
+    began = host_now() - 3600 * SECOND
     before = Daemon(config)
     before.store.mark_gap(GapMarked("pbx1", began, None, "damaged"))
-    before.store.put_note("heard pbx1", str(began + SECOND))
+    before.store.put_note("heard pbx1", str(began + SECOND))     # the link was up
     before.store.close()
     after = Daemon(config)
     after.restore()
+    seconds = after.scoreboard.gap_seconds_total("pbx1", began + 3600 * SECOND)
     after.store.close()
-    assert [(gap.since, gap.until) for gap in after.store.gaps(0, host_now())] == [
-        (began, began + SECOND), (began + SECOND, None)]
+    assert [(gap.since, gap.until) for gap in after.store.gaps(0, host_now())] == [(began, None)]
+    assert seconds == 3600                               # and the metric goes on
+
+
+def test_a_call_in_the_clock_of_before_it_was_set_back_tells_not_until_when_slmon_heard(tmp_path):
+    now = host_now()
+    before = Daemon(house(tmp_path))
+    ahead = now + 3500 * SECOND
+    before.store.save(CallRecord(CallId("pbx1/1"), "pbx1", ahead - 60 * SECOND, asked_at=ahead - 59 * SECOND,
+                                 ended_at=ahead, outcome=Outcome.ABANDONED, ended_by=EndedBy.MEMBER))
+    before.store.save(CallRecord(CallId("pbx1/2"), "pbx1", now - 10 * SECOND, asked_at=now - SECOND))
+    before.store.put_note("heard pbx1", str(now - 2 * SECOND))
+    before.store.close()
+    assert before.store.heard_until("pbx1") == now - SECOND
+
+
+def test_what_a_log_told_of_open_calls_between_two_lives_is_known(tmp_path):
+    heard_until = host_now() - 100 * SECOND
+
+    def at(second):
+        return heard_until + second * SECOND
+    waits = CallRecord(CallId("pbx1/1"), "pbx1", at(2), dialled="10100100", asked_at=at(3), queues=("dagpenge",),
+                       quality=Quality.CEL, steps=(Step(at(3), "queue", "dagpenge"), Step(at(45), "ring", "PJSIP/101")))
+    talks = replace(waits, call=CallId("pbx1/2"), answered_at=at(10), talking_at=at(10), desks=("PJSIP/101",),
+                    transfers=(Transfer(TransferKind.BLIND, at(40), "102", at(45)),), steps=(Step(at(45), "talk", ""),))
+    before = Daemon(house(tmp_path))
+    for record in waits, talks:
+        before.store.save(record)
+    before.store.put_note("heard pbx1", str(heard_until))
+    before.store.close()
+    after = Daemon(house(tmp_path))
+    after.restore()
+    assert after.snapshot("alle").today.missed == 1      # who was seen waiting for 43 s
+    (watch,) = after.watches
+    after._take(watch, watch.switchboard.apply(SnapshotTaken(at(60), (), (), (), ())))
+    after._take(watch, watch.switchboard.advance(at(80)))
+    after.store.close()
+    ended = {record.call: record for record in after.store.since(0)}
+    assert ended["pbx1/2"].ended_at == ended["pbx1/2"].transfers[0].ended_at == at(45)
+    assert [step.at for step in ended["pbx1/1"].steps if step.step == "unheard"] == [at(45)]
+    assert after.snapshot("alle").today.missed == 1

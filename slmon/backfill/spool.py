@@ -61,7 +61,7 @@ class Spool:
 
     def ask(self, question: Question) -> str:
         """Leave a question; its name. Raises OSError."""
-        name = str(os.getpid())
+        name = f"{os.getpid()}-{time.time_ns()}"             # in a container every process may be the first
         files = {kind: [str(path.absolute()) for path in getattr(question.sources, kind)] for kind in _KINDS}
         tables = question.sources.tables
         place = None if tables.database_file is None else str(tables.database_file.absolute())
@@ -106,8 +106,9 @@ class Spool:
             yield path.stem.removeprefix("question-"), _question(taken)
 
     def reply(self, name: str, answer: Answer) -> None:
-        """Give the answer."""
-        self._put(f"answer-{name}.json", asdict(answer))
+        """Give the answer, if somebody waits for it yet."""
+        if (self._folder / f"taken-{name}.json").exists():
+            self._put(f"answer-{name}.json", asdict(answer))
 
     def _put(self, name: str, words: dict[str, object]) -> None:
         beside = self._folder / f".{name}"

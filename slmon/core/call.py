@@ -62,10 +62,10 @@ class Call:
     __slots__ = (
         "answered_at", "answered_between", "arrived_at", "arrived_slack", "ask_tried_at", "asked_at", "away", "boot",
         "caller", "changed", "clock_stepped", "company", "connecting", "connecting_since", "desks", "dialled",
-        "ended_at", "ended_by", "excluded", "found_at", "goal", "hand_overs", "holder", "id", "in_hours",
-        "known_waiting_at", "last_company_at", "leg", "line", "links", "meaning", "outcome", "parking", "pbx",
-        "place", "quality", "queue_left_at", "queued_in", "queues", "sent_away", "steps", "stirred_at", "talking_at",
-        "unheard_since", "unsure_since", "verdict", "went_on",
+        "ended_at", "ended_before", "ended_by", "excluded", "found_at", "goal", "hand_overs", "holder", "id",
+        "in_hours", "known_waiting_at", "last_company_at", "leg", "line", "links", "meaning", "outcome", "parking",
+        "pbx", "place", "quality", "queue_left_at", "queued_in", "queues", "sent_away", "steps", "stirred_at",
+        "talking_at", "told_until", "unheard_since", "unsure_since", "verdict", "went_on",
     )
 
     def __init__(self, call: CallId, pbx: str, leg: Leg, line: Line | None, in_hours: bool, goal: Goal,
@@ -116,6 +116,8 @@ class Call:
         self.boot: str | None = None
         self.links: set[LegId] = {leg.id, leg.linked}  # every id that the switch has tied it to
         self.steps: list[Step] = []
+        self.ended_before = False                      # in an earlier life of this process
+        self.told_until: Instant = 0                   # a log has told what happened up to there, which nobody heard
         self.stirred_at = leg.started_at               # the last moment at which anything happened to it
 
     @property
@@ -144,8 +146,10 @@ class Call:
             return True
         if step not in _DOUBTS | _LAST_COUNTS:
             return False
+        last = None if step in _LAST_COUNTS else next(
+            (number for number in range(MAX_STEPS - 1, 0, -1) if self.steps[number].step in _LAST_COUNTS), None)
         in_the_way = next((number for number in range(MAX_STEPS - 1, 0, -1)
-                           if self.steps[number].step not in _DOUBTS), None)
+                           if self.steps[number].step not in _DOUBTS and number != last), None)
         if in_the_way is not None:
             del self.steps[in_the_way]
         return in_the_way is not None

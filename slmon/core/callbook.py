@@ -164,8 +164,9 @@ class CallBook(ABC):
 
     def _fire(self, at: Instant, due: Due, call: Call, what: object) -> None:
         if due is Due.JUDGE:
-            watched = self._gap_since is None or at - SETTLE <= self._gap_since
-            if watched and not self._may_be_cut_off(call):
+            if self._may_yet_be_lost(call):
+                return                                   # it is judged when it is sealed
+            if self._gap_since is None or at - SETTLE <= self._gap_since:
                 self._judge(call, at - SETTLE)
             elif self.calls.get(call.id) is call:
                 self._held_back[call.id] = call          # it may have been answered while nobody listened
@@ -175,14 +176,15 @@ class CallBook(ABC):
             else:
                 self._seal(call)
 
-    def _may_be_cut_off(self, call: Call) -> bool:
-        """Whether the switch hung up on the member as the last thing that an earlier life of this process heard.
-
-        It may have been on its way down, and only its next words tell.
-        """
-        return (self._gap_since is not None and call.quality is Quality.RESUMED and not call.is_answered
-                and call.ended_at is not None and self._gap_since - call.ended_at <= SEAL_AFTER
+    def _may_yet_be_lost(self, call: Call) -> bool:
+        """Whether the switch hung up on a member who waited, and may say yet that it is on its way down."""
+        return (call.ended_at is not None and call.outcome is None and not call.is_answered
                 and call.ended_by is EndedBy.PBX)
+
+    def _may_be_cut_off(self, call: Call) -> bool:
+        """Whether that is the last thing that an earlier life of this process heard: the switch's next words tell."""
+        return (self._gap_since is not None and call.ended_before and self._may_yet_be_lost(call)
+                and call.ended_at is not None and self._gap_since - call.ended_at <= SEAL_AFTER)
 
     def _clock_was_set(self, by: int) -> None:
         """Somebody set the switch's clock. By how much is known well enough to go on, and not to judge by it.

@@ -48,6 +48,8 @@ class Gaps:
         before = self._gaps.get(key)
         if retold and before is None:
             self._retold.add(key)
+        elif not retold and gap.until is None:
+            self._retold.discard(key)                    # it goes on in this life
         self._gaps[key] = gap
         if gap.until is None:
             self._lasting[key] = gap

@@ -70,6 +70,8 @@ class Resume(Resync):
         for hand_over in call.hand_overs:
             if not hand_over.told:                       # it may yet turn out to be a parking, or come to nothing
                 self._due(hand_over.at + CONFIRM, Due.HAND_OVER, call, hand_over)
+        if not record.was_heard:
+            call.told_until = record.last_moment
         call.place = Place.TALKING if call.is_answered else Place.MENU if call.asked_at is None else Place.WAITING
         self._boot = record.boot or self._boot
         found = None if record.may_be_cut_off else judge(record, call.goal, record.arrived_at)
@@ -105,5 +107,6 @@ class Resume(Resync):
         call.ended_at, call.ended_by, call.place = ended_at, record.ended_by, Place.GONE
         call.outcome = record.outcome                    # that it was lost no rule could tell again
         call.leg.ended_at = ended_at
+        call.ended_before = True
         self._over[call.leg.id] = Over(call.arrived_at, ended_at)
         self._due(ended_at + SEAL_AFTER, Due.SEAL, call)

@@ -60,7 +60,7 @@ class Resync(CallBook):
             self._say(GapMarked(self.pbx, event.since, None, event.reason))
             if not event.goes_on:
                 for call in self.calls.values():
-                    call.unheard_since = event.since
+                    call.unheard_since = max(event.since, call.told_until)
 
     def _close_gap(self, at: Instant) -> None:
         if self._gap_since is not None:
@@ -68,8 +68,8 @@ class Resync(CallBook):
             for call in self.calls.values():
                 call.unheard_since = None
                 if call.ended_at is None and call.arrived_at < at:
-                    call.step(max(self._gap_since, call.arrived_at), UNHEARD,
-                              f"{seconds_between(max(self._gap_since, call.arrived_at), at):.6f}")
+                    since = max(self._gap_since, call.arrived_at, call.told_until)
+                    call.step(since, UNHEARD, f"{seconds_between(since, at):.6f}")
             self._gap_since = None
         for call in self._held_back.values():
             self._due(at + SETTLE, Due.JUDGE, call)
@@ -182,8 +182,9 @@ class Resync(CallBook):
             call = self._by_leg.get(leg.id)
             if call is not None:
                 if call.ended_at is None:                # else its member had hung up before the leg did
-                    call.step(seen_last, UNHEARD)
-                    self._lose(call, seen_last)
+                    last = max(seen_last, call.told_until)
+                    call.step(last, UNHEARD)
+                    self._lose(call, last)
                     call.ended_by = None
             elif leg.call is not None and leg.call.connecting is leg:
                 self._not_connected(leg.call, at)
@@ -299,7 +300,7 @@ class Resync(CallBook):
         self._hides_who_met |= any(bool(call.company) and each.met_nobody for call, each in there)
         ringing_since = self._ringing_since(listed, at)
         for call, each in there:
-            since = max(seen_last, call.arrived_at)
+            since = max(seen_last, call.arrived_at, call.told_until)
             if call.connecting_since is not None:
                 since = min(since, call.connecting_since)
             if not (call.is_answered or call.ended_at is not None or call.unsure_since is not None

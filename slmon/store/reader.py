@@ -20,12 +20,13 @@ from sqlite_utils import Database
 from slmon.core.account import BEGINNING, LONGEST_CALL, Account
 from slmon.core.coverage import GapTold, Told
 from slmon.core.facts import FOUND, CallId, CallRecord, CallUnaccounted, GapMarked, Quality, Step, Transfer
-from slmon.core.instant import Instant
+from slmon.core.instant import SECOND, Instant
 from slmon.store.mending import Correction, account_from
 from slmon.store.rows import COLUMNS, record_from, record_of, step_of, transfer_of
 from slmon.store.schema import BUSY_SECONDS, StoreError, broken, migrations, refuse_foreign
 
 _PORTION = 1000
+_NOTED_WITHIN = 10 * SECOND            # two notes of until when a PBX was heard are less apart
 _OF_IDS = "id IN (SELECT value FROM json_each(?))"
 _OF_CALLS = "call_id IN (SELECT value FROM json_each(?))"
 _CALLS = f"SELECT id, {', '.join(COLUMNS)} FROM calls"
@@ -137,18 +138,23 @@ class CallReader:
         return _first_heard(first, heard)
 
     def heard_until(self, pbx: str) -> Instant | None:
-        """Until when that PBX was heard: as noted, or later, where a call as it was heard or an open gap tells so.
+        """Until when that PBX was heard: where an open gap began; else as noted, or later where a call as it was heard
+        tells so.
 
-        What logs have told was not heard. None: it never was.
+        What logs have told was not heard. A call that is far beyond the note is in another clock. None: it never was.
         """
         noted = self.note(f"heard {pbx}")
         with self._asking() as connection:
             (cut_at,) = connection.execute("SELECT max(since) FROM gaps WHERE pbx = ? AND until IS NULL",
                                            (pbx,)).fetchone()
+        if cut_at is not None:
+            return int(cut_at)                           # what was heard after that nobody could trust
         recent = BEGINNING if noted is None else int(noted) - LONGEST_CALL
         calls = [*self._records("arrived_at >= ? AND pbx = ?", (recent, pbx)), *self.open_calls(pbx)]
         heard = [record.last_moment for record in calls if record.was_heard]
-        return max((int(each) for each in (noted, cut_at, *heard) if each is not None), default=None)
+        if noted is None:
+            return max(heard, default=None)
+        return max([int(noted), *(at for at in heard if at <= int(noted) + _NOTED_WITHIN)])
 
     def note(self, name: str) -> str | None:
         """What was noted under that name."""
