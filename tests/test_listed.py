@@ -110,6 +110,20 @@ def test_a_phone_picked_up_in_a_gap_and_put_through_after_it_may_have_been_annou
     assert accepted.call().answer_bounds == (8, 8)
 
 
+def test_a_phone_behind_a_pipe_picked_up_in_a_gap_is_connecting_too():
+    """Rung through a Local channel and announced to: the desk is together with the near half, the far one waits."""
+    behind = [seen("101", 102, "inner", "c1", "PJSIP/101-101", UP, "desks", "AppDial"),
+              seen("l;2", 102, "inner", "c1", "Local/l@desks-0;2", UP, "desks", "Dial"),
+              seen("l;1", 102, "", "c1", "Local/l@desks-0;1", UP, "desks", "AppQueue"), seen("c1", 100, state=UP)]
+    house = during(ringing(), joins(at=101), lost(104, 103), listed(105, *behind))
+    assert house.call().connecting_since <= instant(103)
+    talking = [seen("101", 102, "talk", "c1", "PJSIP/101-101", UP, "desks", "AppDial"),
+               seen("c1", 100, "talk", state=UP)]
+    low, high = carried_on(house, 106).hear(listed(109, *talking)).call().answer_bounds
+    assert low <= 3
+    assert high >= 5
+
+
 def test_a_phone_picked_up_in_a_gap_is_connecting_and_breaches_nothing():
     told = [ringing(), joins(at=101), lost(119, 118),
             listed(119, seen("c1", 100, state=UP), desk_listed(UP, since=117))]

@@ -249,9 +249,13 @@ class Resync(CallBook):
             self._asked(call, max(leg.started_at, call.arrived_at))
 
     def _picked_up_unseen(self, listed: SnapshotLeg) -> None:
-        """A desk that has picked up and is not with the member: announced to, it may be, since before the target."""
+        """A desk that has picked up and is not with the member: announced to, it may be, since before the target.
+
+        One that is rung through a pipe is together with the pipe's near end by then, and with nobody else.
+        """
         leg = self.wiring.legs[listed.leg]
-        if leg.rung and leg.up_between is not None and not listed.bridge and leg.call is not None:
+        if leg.rung and leg.up_between is not None and leg.call is not None and all(
+                each is leg or each.is_pipe for each in self.wiring.reached_from(leg)):
             self._connecting(leg.call, leg, leg.up_between[0])
 
     def _at_voicemail(self, listed: SnapshotLeg) -> None:
