@@ -113,6 +113,7 @@ async def test_lists_are_waited_for_as_long_as_more_of_them_comes():
             (snapshot,) = [event for event in followed.of(SnapshotTaken) if event.legs is not None]
             assert {leg.leg for leg in snapshot.legs} == set(pbx.day.pbx.channels)
             assert pbx.logins == 1
+            assert times_asked(pbx, b"Status") == 0          # what can be done without does not hold it up
 
 
 # -- rows 3 and 4: it will not have us

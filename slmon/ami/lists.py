@@ -105,10 +105,8 @@ class Lists:
         """All lists; on a new connection the channels last, which make one snapshot of all. False: not all came."""
         started = await self._ask("CoreStatus", Complaint.NOT_READY)
         again = self.channels_listed             # then the channels first, for queues tell of channels that are known
-        asked_at = self._monotonic()
-        await self._ask_if_told("BridgeList")    # which bridges only park: the channels' list puts all in them together
-        if self._monotonic() - asked_at < _QUICK:
-            await self._ask_if_told("Status")    # what a channel came in by: the other list has what it is doing now
+        if await self._asked_beside("BridgeList"):       # which only park: the channels' list puts all in them together
+            await self._asked_beside("Status")           # what a channel came in by: theirs has what it is doing now
         channels = again and await self._ask("CoreShowChannels", Complaint.NOT_READY)
         queues = await self._ask("QueueStatus", Complaint.NO_QUEUES)
         devices = await self._ask("DeviceStateList", Complaint.NO_DEVICES)
@@ -118,14 +116,19 @@ class Lists:
             self._link.on_unlisted()
         return started and queues and devices and channels
 
-    async def _ask_if_told(self, name: str) -> None:
-        """Ask for a list that makes another one better. Not every PBX tells, nor in time; then others must not wait."""
+    async def _asked_beside(self, name: str) -> bool:
+        """Ask for a list that makes another one better. True: there is time for one more.
+
+        Not every PBX tells, nor in time; what took too long is not asked again, for the others must not wait for it.
+        """
         if name in self._too_long:
-            return
+            return False
+        asked_at = self._monotonic()
         try:
             await self._conversation.ask(actions.action(name), self._timing.action, whole_list=True)
         except TimeoutError:
             self._too_long.add(name)
+        return self._monotonic() - asked_at < _QUICK
 
     async def _ask(self, name: str, otherwise: Complaint) -> bool:
         """Ask for one list. True: it came, or it will never come."""
