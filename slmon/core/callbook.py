@@ -27,7 +27,6 @@ from slmon.core.facts import (
     CallUnaccounted,
     ClockStepped,
     DeskChanged,
-    EndedBy,
     Fact,
     GapMarked,
     OddityNoticed,
@@ -35,7 +34,7 @@ from slmon.core.facts import (
     Place,
     Quality,
 )
-from slmon.core.goals import Goal, judge
+from slmon.core.goals import Goal, judge, may_yet_be_lost
 from slmon.core.hidden import HiddenCalls
 from slmon.core.instant import SECOND, Instant
 from slmon.core.outcomes import ended_by, outcome_of
@@ -164,7 +163,7 @@ class CallBook(ABC):
 
     def _fire(self, at: Instant, due: Due, call: Call, what: object) -> None:
         if due is Due.JUDGE:
-            if self._may_yet_be_lost(call):
+            if may_yet_be_lost(call):
                 return                                   # it is judged when it is sealed
             if self._gap_since is None or at - SETTLE <= self._gap_since:
                 self._judge(call, at - SETTLE)
@@ -176,14 +175,9 @@ class CallBook(ABC):
             else:
                 self._seal(call)
 
-    def _may_yet_be_lost(self, call: Call) -> bool:
-        """Whether the switch hung up on a member who waited, and may say yet that it is on its way down."""
-        return (call.ended_at is not None and call.outcome is None and not call.is_answered
-                and call.ended_by is EndedBy.PBX)
-
     def _may_be_cut_off(self, call: Call) -> bool:
-        """Whether that is the last thing that an earlier life of this process heard: the switch's next words tell."""
-        return (self._gap_since is not None and call.ended_before and self._may_yet_be_lost(call)
+        """Whether the switch hung up on the member as the last thing that an earlier life of this process heard."""
+        return (self._gap_since is not None and call.ended_before and may_yet_be_lost(call)
                 and call.ended_at is not None and self._gap_since - call.ended_at <= SEAL_AFTER)
 
     def _clock_was_set(self, by: int) -> None:

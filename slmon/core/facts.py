@@ -168,12 +168,6 @@ class CallRecord:
         return self.quality in (Quality.LIVE, Quality.RESUMED) and self.outcome is not Outcome.LOST
 
     @property
-    def may_be_cut_off(self) -> bool:
-        """Whether the switch hung up on a member who waited, and nobody has listened on to hear whether it stopped."""
-        return (self.ended_at is not None and self.outcome is None and self.ended_by is EndedBy.PBX
-                and self.answer_bounds is None)
-
-    @property
     def transfer_untold(self) -> bool:
         """Whether it was answered and nobody can tell whether it was handed over: part of the talk went unheard."""
         low, _ = self.answered_between or (self.answered_at, None)

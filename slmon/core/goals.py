@@ -8,7 +8,7 @@ from enum import StrEnum
 from math import sqrt
 from typing import Protocol
 
-from slmon.core.facts import CallRecord, Outcome, Verdict
+from slmon.core.facts import CallRecord, EndedBy, Outcome, Verdict
 from slmon.core.instant import SECOND, Instant, of_seconds
 from slmon.core.tally import Tally
 
@@ -56,7 +56,7 @@ class Goals:
 
 
 class Measured(Protocol):
-    """What a verdict hangs on; a call's record has it, and a call under way."""
+    """What a verdict hangs on, and whether it may fall yet; a call's record has it, and a call under way."""
 
     @property
     def arrived_at(self) -> Instant: ...
@@ -70,6 +70,8 @@ class Measured(Protocol):
     def talking_at(self) -> Instant | None: ...
     @property
     def ended_at(self) -> Instant | None: ...
+    @property
+    def ended_by(self) -> EndedBy | None: ...
     @property
     def outcome(self) -> Outcome | None: ...
     @property
@@ -111,6 +113,14 @@ def judge(record: Measured, goal: Goal, now: Instant) -> tuple[Verdict, Instant]
     if now >= passed_at and not _in_time(record.connecting_since, record, goal):
         return _unless_unsure(record, goal), passed_at
     return None
+
+
+def may_yet_be_lost(record: Measured) -> bool:
+    """Whether the switch hung up on a member who waited, and may say yet that it is on its way down. Then do not judge.
+    """
+    is_answered = record.answered_at is not None or record.answered_between is not None
+    return (record.ended_at is not None and record.outcome is None and record.ended_by is EndedBy.PBX
+            and not is_answered)
 
 
 def _unless_unsure(record: Measured, goal: Goal) -> Verdict:

@@ -7,7 +7,7 @@ from slmon.core.call import Call, HandOver, Parking
 from slmon.core.callbook import CONFIRM, LISTED_SLACK, SEAL_AFTER, SETTLE, TOGETHER, Due, Over
 from slmon.core.events import LegState, StreamLost
 from slmon.core.facts import CLOCK_SET, FOUND, CallRecord, Fact, Place, Quality, Step
-from slmon.core.goals import judge
+from slmon.core.goals import judge, may_yet_be_lost
 from slmon.core.hidden import CallCount
 from slmon.core.instant import Instant, of_seconds
 from slmon.core.resync import Resync
@@ -74,7 +74,7 @@ class Resume(Resync):
             call.told_until = record.last_moment
         call.place = Place.TALKING if call.is_answered else Place.MENU if call.asked_at is None else Place.WAITING
         self._boot = record.boot or self._boot
-        found = None if record.may_be_cut_off else judge(record, call.goal, record.arrived_at)
+        found = None if may_yet_be_lost(record) else judge(record, call.goal, record.arrived_at)
         call.verdict = found[0] if found else None
         self.calls[call.id] = call
         self._by_leg[leg.id] = self._by_link[leg.id] = call

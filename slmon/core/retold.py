@@ -25,7 +25,7 @@ from slmon.core.facts import (
     OddityNoticed,
     Place,
 )
-from slmon.core.goals import Goal, Goals, judge
+from slmon.core.goals import Goal, Goals, judge, may_yet_be_lost
 from slmon.core.hours import Hours
 from slmon.core.instant import Instant
 
@@ -97,7 +97,7 @@ def _parked(record: CallRecord) -> Iterator[CallMoved]:
 
 
 def _judged(record: CallRecord, goal: Goal, now: Instant) -> Iterator[CallJudged]:
-    if record.may_be_cut_off:                            # what had not been said by its end is yet to be said
+    if may_yet_be_lost(record):                            # what had not been said by its end is yet to be said
         now = min(now, record.last_moment)
         record = replace(record, ended_at=None)
     judged = judge(record, goal, now)
